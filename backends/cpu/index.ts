@@ -1,0 +1,1 @@
+export { openCpu, probeCpu } from './cpu.ts';

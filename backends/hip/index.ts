@@ -1,0 +1,1 @@
+export { openHip, probeHip } from './hip.ts';

@@ -1,0 +1,109 @@
+import type { GpuArray, GpuRange } from './buffers.ts';
+import { paddedSize } from './buffers.ts';
+import { BUFFER_USAGE } from './constants.ts';
+import { DeviceMemoryError, KernelError } from './errors.ts';
+import type { CompiledKernel, Gpu } from './gpu.ts';
+import { gridFor } from './grid.ts';
+import { compiledKernel, type KernelVariant, kernelName } from './pipeline.ts';
+
+/**
+ * What a kernel reads or writes: a whole array, a window of one, or parameters as 32-bit words, which travel with the
+ * call and may be declared `uniform` or `storage, read`.
+ */
+export type Binding = GpuArray | GpuRange | Uint32Array;
+
+export interface KernelCall extends KernelVariant {
+  /** For `@binding(0)`, `@binding(1)`, … */
+  readonly bindings: readonly Binding[];
+  /** How many are needed, counted in one dimension; see `gridFor` for how shaders number them. Zero: nothing runs. */
+  readonly workgroups: number;
+}
+
+/**
+ * Runs kernels in order, each seeing what the ones before wrote, in one submission. Resolves when the device has accepted
+ * them, not when they are done: a download waits by itself.
+ *
+ * @throws KernelError naming op and kernel on a shader error, an invalid binding or an internal error
+ * @throws DeviceMemoryError, DeviceLostError
+ */
+export async function runKernels(gpu: Gpu, op: string, calls: readonly KernelCall[]): Promise<void> {
+  const wanted = calls.filter(({ workgroups }) => workgroups > 0);
+  const compiled = await Promise.all(wanted.map((call) => compiledKernel(gpu, op, call)));
+  if (wanted.length === 0) return;
+  const { device } = gpu;
+  const kernels = [...new Set(wanted.map(kernelName))].join(', ');
+
+  // From here to the last pop nothing is awaited: error scopes are a stack, and other runs may come in between.
+  for (const filter of SCOPES) device.pushErrorScope(filter);
+  const parameters: GPUBuffer[] = [];
+  const encoder = device.createCommandEncoder({ label: op });
+  const pass = encoder.beginComputePass({ label: op });
+  let misuse: KernelError | undefined;
+  for (const [index, call] of wanted.entries()) {
+    const kernel = compiled[index] as CompiledKernel;
+    misuse ??= checkBindings(gpu, op, call, kernel);
+    if (misuse !== undefined) break;
+    const entries = call.bindings.map((binding, number) => ({
+      binding: number,
+      resource: resource(device, binding, parameters),
+    }));
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, device.createBindGroup({ label: kernelName(call), layout: kernel.layout, entries }));
+    pass.dispatchWorkgroups(...gridFor(call.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension));
+  }
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  // Destroyed buffers live on until the work submitted before is done.
+  for (const buffer of parameters) buffer.destroy();
+  const scopes = SCOPES.map(() => device.popErrorScope());
+
+  // A lost device may never answer.
+  const errors = await Promise.race([Promise.all(scopes), gpu.lost]);
+  if (misuse !== undefined) throw misuse;
+  const error = errors.find((found) => found !== null);
+  if (error === undefined || error === null) return;
+  if (error.constructor.name === 'GPUOutOfMemoryError') {
+    throw new DeviceMemoryError(kernels, 0, `the device ran out of memory in ${op}: ${error.message}`);
+  }
+  throw new KernelError(op, kernels, error.message);
+}
+
+/** Runs one kernel; see `runKernels`. */
+export async function runKernel(gpu: Gpu, op: string, call: KernelCall): Promise<void> {
+  await runKernels(gpu, op, [call]);
+}
+
+const SCOPES = ['validation', 'out-of-memory', 'internal'] as const;
+
+function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: CompiledKernel): KernelError | undefined {
+  if (bindings.length !== call.bindings.length) {
+    return new KernelError(
+      op,
+      kernelName(call),
+      `got ${call.bindings.length} bindings, its shader declares ${bindings.length}.`,
+    );
+  }
+  const limit = gpu.limits.maxStorageBufferBindingSize;
+  for (const [number, binding] of call.bindings.entries()) {
+    const size = paddedSize(binding.byteLength);
+    if (size <= limit) continue;
+    const message = `binding ${number} takes ${size} bytes, this device allows ${limit}. Split it with splitRows.`;
+    return new KernelError(op, kernelName(call), message);
+  }
+  return undefined;
+}
+
+function resource(device: GPUDevice, binding: Binding, parameters: GPUBuffer[]): GPUBufferBinding {
+  if (binding instanceof Uint32Array) {
+    // Uniform structs are rounded up to 16 bytes.
+    const size = Math.max(16, Math.ceil(binding.byteLength / 16) * 16);
+    const usage = BUFFER_USAGE.uniform | BUFFER_USAGE.storage;
+    const buffer = device.createBuffer({ label: 'parameters', size, usage, mappedAtCreation: true });
+    new Uint32Array(buffer.getMappedRange()).set(binding);
+    buffer.unmap();
+    parameters.push(buffer);
+    return { buffer };
+  }
+  if ('array' in binding) return { buffer: binding.array.buffer, offset: binding.start, size: binding.byteLength };
+  return { buffer: binding.buffer };
+}

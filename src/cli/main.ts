@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { PreshuffleError } from '../errors.ts';
+import { devices } from './devices.ts';
+import { EXIT } from './exit-codes.ts';
+import { InputError } from './inputs.ts';
+import { type VerifyOptions, verify } from './verify.ts';
+import { version } from './version.ts';
+
+const DEFAULT_GOLDEN = 'test/golden';
+
+function program(setExit: (code: number) => void): Command {
+  const root = new Command('preshuffle')
+    .description('What layout are these bytes in, which kernel reads them, and does the answer come out right?')
+    .version(version(), '-V, --version')
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(see preshuffle --help)')
+    .exitOverride();
+
+  root
+    .command('verify')
+    .description('run golden cases on backends and compare every output')
+    .argument('[paths...]', `directories of golden .safetensors files, or such files (default: ${DEFAULT_GOLDEN})`)
+    .option('-b, --backend <ids>', 'cpu, webgpu, hip, separated by commas (default: all that this machine has)')
+    .option('--op <names>', 'only cases of these ops, separated by commas')
+    .option('--json', 'print one JSON object for each backend asked for')
+    .option('-v, --verbose', 'list every skipped case')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all held, 1 a mismatch, 2 a bad argument or an unusable case, 3 a requested backend is not there.',
+    )
+    .action(async (paths: readonly string[], options: VerifyOptions) => {
+      setExit(await verify(paths.length > 0 ? paths : defaultPaths(), options));
+    });
+
+  root
+    .command('devices')
+    .description('list the backends of this machine: what was found, what was tried, what is missing')
+    .option('--json', 'print an array of objects')
+    .action(async (options: { readonly json?: boolean }) => setExit(await devices(options)));
+
+  return root;
+}
+
+function defaultPaths(): readonly string[] {
+  if (existsSync(DEFAULT_GOLDEN)) return [DEFAULT_GOLDEN];
+  throw new InputError(`no path was given and "${DEFAULT_GOLDEN}" does not exist here. Name a directory of golden files.`);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    await program((value) => {
+      code = value;
+    }).parseAsync([...argv]);
+    return code;
+  } catch (error) {
+    // commander has printed its own message; --help and --version end this way with code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof PreshuffleError)) throw error;
+    process.stderr.write(`preshuffle: ${error.message}\n`);
+    return EXIT.usage;
+  }
+}
+
+process.exitCode = await main(process.argv);

@@ -1,0 +1,91 @@
+import { decodeOp } from './decode.ts';
+import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
+import { encodeOp } from './encode.ts';
+import { fusedFlattenQuant } from './fused-flatten-quant.ts';
+import { fusedMoeMxfp4 } from './fused-moe-mxfp4.ts';
+import { fusedRmsQuant } from './fused-rms-quant.ts';
+import { gemmA4w4Bpreshuffle } from './gemm-a4w4-bpreshuffle.ts';
+import { gemmA8w8Blockscale } from './gemm-a8w8-blockscale.ts';
+import { gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale-bpreshuffle.ts';
+import { moeSorting } from './moe-sorting.ts';
+import { dynamicMxfp4Quant, mxfp4Quant, mxfp8Quant } from './mx-quant.ts';
+import { mxScale } from './mx-scale.ts';
+import type { OpDefinition } from './op.ts';
+import { per1x128Quant } from './per-1x128-quant.ts';
+import { perTensorQuant } from './per-tensor-quant.ts';
+import { perTokenQuant } from './per-token-quant.ts';
+import { permute } from './permute.ts';
+import { swiglu } from './swiglu.ts';
+import { ceilToUe8m0Op, packUe8m0Op } from './ue8m0.ts';
+
+/** Every op by the name under which backends and golden files know it. */
+export interface OpTable {
+  readonly ceil_to_ue8m0: typeof ceilToUe8m0Op;
+  readonly decode: typeof decodeOp;
+  readonly deepgemm_per_block_cast: typeof deepgemmPerBlockCast;
+  readonly deepgemm_per_token_cast: typeof deepgemmPerTokenCast;
+  readonly deepgemm_per_token_cast_packed: typeof deepgemmPerTokenCastPacked;
+  readonly dynamic_mxfp4_quant: typeof dynamicMxfp4Quant;
+  readonly encode: typeof encodeOp;
+  readonly fused_flatten_fp8_group_quant: typeof fusedFlattenQuant;
+  readonly fused_moe_mxfp4: typeof fusedMoeMxfp4;
+  readonly fused_rms_fp8_group_quant: typeof fusedRmsQuant;
+  readonly gemm_a4w4_bpreshuffle: typeof gemmA4w4Bpreshuffle;
+  readonly gemm_a8w8_blockscale: typeof gemmA8w8Blockscale;
+  readonly gemm_a8w8_blockscale_bpreshuffle: typeof gemmA8w8BlockscaleBpreshuffle;
+  readonly moe_sorting: typeof moeSorting;
+  readonly mx_scale: typeof mxScale;
+  readonly mxfp4_quant: typeof mxfp4Quant;
+  readonly mxfp8_quant: typeof mxfp8Quant;
+  readonly pack_ue8m0_to_int: typeof packUe8m0Op;
+  readonly per_1x128_quant: typeof per1x128Quant;
+  readonly per_tensor_quant: typeof perTensorQuant;
+  readonly per_token_quant: typeof perTokenQuant;
+  readonly permute: typeof permute;
+  readonly swiglu: typeof swiglu;
+}
+
+export const ops: OpTable = {
+  ceil_to_ue8m0: ceilToUe8m0Op,
+  decode: decodeOp,
+  deepgemm_per_block_cast: deepgemmPerBlockCast,
+  deepgemm_per_token_cast: deepgemmPerTokenCast,
+  deepgemm_per_token_cast_packed: deepgemmPerTokenCastPacked,
+  dynamic_mxfp4_quant: dynamicMxfp4Quant,
+  encode: encodeOp,
+  fused_flatten_fp8_group_quant: fusedFlattenQuant,
+  fused_moe_mxfp4: fusedMoeMxfp4,
+  fused_rms_fp8_group_quant: fusedRmsQuant,
+  gemm_a4w4_bpreshuffle: gemmA4w4Bpreshuffle,
+  gemm_a8w8_blockscale: gemmA8w8Blockscale,
+  gemm_a8w8_blockscale_bpreshuffle: gemmA8w8BlockscaleBpreshuffle,
+  moe_sorting: moeSorting,
+  mx_scale: mxScale,
+  mxfp4_quant: mxfp4Quant,
+  mxfp8_quant: mxfp8Quant,
+  pack_ue8m0_to_int: packUe8m0Op,
+  per_1x128_quant: per1x128Quant,
+  per_tensor_quant: perTensorQuant,
+  per_token_quant: perTokenQuant,
+  permute,
+  swiglu,
+};
+
+export type OpName = keyof OpTable;
+
+/** Names of all ops, sorted. */
+export const OP_NAMES: readonly OpName[] = Object.keys(ops).sort() as OpName[];
+
+/** Parameters of an op. */
+export type OpParams<N extends OpName> = Parameters<OpTable[N]['plan']>[0];
+
+/** Operands of an op, by name. */
+export type OpOperands<N extends OpName> = Parameters<OpTable[N]['plan']>[1];
+
+/** Outputs of an op, by name. */
+export type OpOutputs<N extends OpName> = ReturnType<OpTable[N]['reference']>;
+
+/** The definition of an op under its most general type, for code that handles all of them alike. */
+export function definitionOf(name: OpName): OpDefinition {
+  return ops[name] as unknown as OpDefinition;
+}

@@ -1,0 +1,37 @@
+/**
+ * Layouts as data: where each logical element of a quantised weight, scale or activation lies in memory.
+ *
+ * @example
+ * ```ts
+ * import { describeLocation, locate, permute, rowMajor, shuffleWeight } from 'preshuffle/layout';
+ * const layout = shuffleWeight([4096, 7168], { bits: 8 });
+ * const shuffled = permute(bytes, rowMajor([4096, 7168]), layout, 8);
+ * describeLocation(layout, locate(layout, [17, 40], 8));
+ * ```
+ */
+export * from './catalog.ts';
+export { layoutFunctionsWgsl } from './codegen/wgsl.ts';
+export { Layout, type LayoutDim, type LayoutFactor, type LayoutInit, LayoutRangeError } from './layout.ts';
+export { describeLocation, type Location, locate, locateByte } from './locate.ts';
+export {
+  applicationOrder,
+  compose,
+  correctlyRead,
+  invert,
+  type OffsetMapping,
+  readAs,
+  relayoutAsLayout,
+  relayoutMapping,
+  unravel,
+} from './mapping.ts';
+export {
+  type BindOptions,
+  bindPattern,
+  type LayoutPattern,
+  NotationError,
+  type PatternDim,
+  parseLayout,
+  parsePattern,
+  ShapeRejectedError,
+} from './notation.ts';
+export { type PermuteOptions, permute } from './permute.ts';

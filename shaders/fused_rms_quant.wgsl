@@ -240,10 +240,10 @@ fn sf_from_f16(h: u32) -> u32 {
   return sign | ((113u - shift) << 23u) | (((magnitude << shift) & 0x3ffu) << 13u);
 }
 
-// The nearest bf16, ties to even. A NaN becomes 0x7fc0, with its sign.
+// The nearest bf16, ties to even. A NaN stays one, quiet.
 fn sf_to_bf16(a: u32) -> u32 {
   if (sf_is_nan(a)) {
-    return 0x7fc0u | ((a >> 16u) & 0x8000u);
+    return (a >> 16u) | 0x40u;
   }
   return (a + 0x7fffu + ((a >> 16u) & 1u)) >> 16u;
 }

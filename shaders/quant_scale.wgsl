@@ -241,10 +241,10 @@ fn sf_from_f16(h: u32) -> u32 {
   return sign | ((113u - shift) << 23u) | (((magnitude << shift) & 0x3ffu) << 13u);
 }
 
-// The nearest bf16, ties to even. A NaN becomes 0x7fc0, with its sign.
+// The nearest bf16, ties to even. A NaN stays one, quiet.
 fn sf_to_bf16(a: u32) -> u32 {
   if (sf_is_nan(a)) {
-    return 0x7fc0u | ((a >> 16u) & 0x8000u);
+    return (a >> 16u) | 0x40u;
   }
   return (a + 0x7fffu + ((a >> 16u) & 1u)) >> 16u;
 }
@@ -341,6 +341,8 @@ struct Rule {
   // Of the element type, for ROUND_E8M0_EVEN.
   mantissa_bits: u32,
   max_exponent: u32,
+  // Upper limit of an e8m0 byte: 254 where the source never stores NaN, otherwise 255.
+  byte_ceiling: u32,
   // Lower limit of the byte that is stored; the elements are scaled by the unlimited one.
   byte_floor: u32,
   // What the element step needs: the scale itself, 1/scale, or step_max/amax.
@@ -419,7 +421,7 @@ fn write_scale(at: u32, largest: u32) {
   let scaled = scaled_amax(amax);
   var scale = scaled;
   if (rule.rounding >= ROUND_E8M0_FLOOR) {
-    let byte = rounded_byte(amax, scaled);
+    let byte = min(rounded_byte(amax, scaled), rule.byte_ceiling);
     scale = bs_e8m0_bits(byte);
     scales[at] = max(byte, rule.byte_floor);
   } else {

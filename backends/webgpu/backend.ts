@@ -1,133 +1,159 @@
 import { PreshuffleError, UnsupportedOpError } from '../../src/errors.ts';
-import type { OpDefinition, Operands } from '../../src/ops/op.ts';
+import type { OpDefinition } from '../../src/ops/op.ts';
 import { type OpName, type OpOperands, type OpOutputs, type OpParams, ops } from '../../src/ops/registry.ts';
-import { materialize, storageBytes } from '../../src/tensor/make.ts';
+import { storageBytes, tensor } from '../../src/tensor/make.ts';
 import type { Tensor, TensorSpec } from '../../src/tensor/tensor.ts';
 import type { Backend, DeviceInfo, DeviceTensor, Support } from '../backend.ts';
-import { KernelContext, type KernelLimits } from './context.ts';
-import { acquireDevice, type OpenDevice, releaseDevice } from './device.ts';
-import { kernels } from './kernels/index.ts';
-import type { GpuTensor } from './kernels/kernel.ts';
-
-export interface WebGpuOptions {
-  /** Pretends that the device has lower limits, to see how large tensors are split. */
-  readonly limits?: Partial<KernelLimits>;
-}
+import { adapterName } from './adapter.ts';
+import { allocate, downloadBytes, release, uploadBytes } from './buffers.ts';
+import { acquireGpu, type GpuOptions, releaseGpu } from './device.ts';
+import type { Gpu } from './gpu.ts';
+import { kernelFor } from './kernels/index.ts';
+import type { GpuOperands, GpuTensor } from './kernels/kernel.ts';
+import { withRun } from './op-run.ts';
+import { facts } from './probe.ts';
 
 /**
- * Opens the WebGPU backend: `navigator.gpu` in browsers, Dawn in Node, software Vulkan where there is no GPU.
- * @throws BackendUnavailableError
+ * Opens the WebGPU backend. Backends with the same options share one device.
+ * @throws BackendUnavailableError listing what was tried
  */
-export async function openWebGpu(options: WebGpuOptions = {}): Promise<Backend> {
-  return new WebGpuBackend(await acquireDevice(), options);
+export async function openWebGpu(options: GpuOptions = {}): Promise<Backend> {
+  return new WebGpuBackend(await acquireGpu(options));
 }
 
 class WebGpuBackend implements Backend {
   readonly id = 'webgpu';
   readonly device: DeviceInfo;
-  readonly #context: KernelContext;
+  readonly #gpu: Gpu;
   readonly #resident = new Set<DeviceTensor>();
-  #disposed = false;
+  #open = true;
 
-  constructor(opened: OpenDevice, options: WebGpuOptions) {
-    this.device = { name: opened.name, facts: opened.facts };
-    this.#context = new KernelContext(opened.device, options.limits);
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+    this.device = { name: adapterName(gpu.found.adapter.info), facts: facts(gpu.found) };
   }
 
   supports<N extends OpName>(op: N, params: OpParams<N>, operands: OpOperands<N>): Support {
-    const kernel = kernels.get(op);
-    if (kernel === undefined) return { supported: false, reason: missingKernel(op) };
-    return kernel.supports?.(params, operands as Readonly<Record<string, TensorSpec>>) ?? { supported: true };
+    return supportOf(op, params, operands as Readonly<Record<string, TensorSpec>>);
   }
 
   async run<N extends OpName>(op: N, params: OpParams<N>, operands: OpOperands<N>): Promise<OpOutputs<N>> {
-    const host = Object.entries(operands as Readonly<Record<string, Tensor | undefined>>);
-    const inputs: Record<string, DeviceTensor> = {};
-    let outputs: Readonly<Record<string, DeviceTensor>> = {};
+    const given = Object.entries(operands as Readonly<Record<string, Tensor | undefined>>);
+    const host = given.filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
+    const plan = this.#plan(op, params, Object.fromEntries(host));
+    const uploaded: GpuTensor[] = [];
+    let outputs: GpuOperands = {};
     try {
-      for (const [name, tensor] of host) if (tensor !== undefined) inputs[name] = await this.upload(tensor);
-      outputs = await this.runOnDevice(op, params, inputs, operands as Operands);
-      const downloads = Object.entries(outputs).map(async ([name, tensor]) => [name, await this.download(tensor)] as const);
-      return Object.fromEntries(await Promise.all(downloads)) as OpOutputs<N>;
+      for (const [, operand] of host) uploaded.push(await this.upload(operand));
+      outputs = await this.#execute(op, params, Object.fromEntries(host.map(([name], at) => [name, uploaded[at] as GpuTensor])), plan);
+      const results: [string, Tensor][] = [];
+      for (const [name, output] of Object.entries(outputs)) results.push([name, await this.download(output)]);
+      return Object.fromEntries(results) as OpOutputs<N>;
     } finally {
-      for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) this.free(tensor);
+      for (const handle of [...uploaded, ...Object.values(outputs)]) this.free(handle);
     }
   }
 
-  async upload(tensor: Tensor): Promise<DeviceTensor> {
+  async upload(source: Tensor): Promise<GpuTensor> {
     this.#requireOpen();
-    const { bytes, ...spec } = tensor;
-    return this.#adopt(spec, this.#context.upload(bytes));
+    const { bytes, ...spec } = source;
+    return this.#keep({ ...spec, backend: 'webgpu', array: uploadBytes(this.#gpu, bytes, source.name) });
   }
 
-  async download(tensor: DeviceTensor): Promise<Tensor> {
-    const gpu = this.#find(tensor);
-    const bytes = await this.#context.download(gpu.buffer, storageBytes(gpu));
-    const { buffer: _buffer, backend: _backend, ...spec } = gpu;
-    return materialize(spec, bytes);
+  async download(handle: DeviceTensor): Promise<Tensor> {
+    const { array, name, type, layout, scaling } = this.#find(handle);
+    return tensor(name, type, layout, await downloadBytes(this.#gpu, array), scaling);
   }
 
-  free(tensor: DeviceTensor): void {
-    const { buffer } = this.#find(tensor);
-    this.#resident.delete(tensor);
-    this.#context.destroy([buffer]);
+  free(handle: DeviceTensor): void {
+    const found = this.#find(handle);
+    this.#resident.delete(found);
+    release(this.#gpu, [found.array]);
   }
 
   async runOnDevice<N extends OpName>(
     op: N,
     params: OpParams<N>,
     operands: Readonly<Record<string, DeviceTensor>>,
-    /** Host copies, where the caller has them: some plans read small operands. */
-    host?: Operands,
   ): Promise<Readonly<Record<string, DeviceTensor>>> {
-    this.#requireOpen();
-    const kernel = kernels.get(op);
-    if (kernel === undefined) throw new UnsupportedOpError('webgpu', op, missingKernel(op));
-    const inputs = Object.fromEntries(Object.entries(operands).map(([name, tensor]) => [name, this.#find(tensor)]));
-    const support = kernel.supports?.(params, inputs) ?? { supported: true };
-    if (!support.supported) throw new UnsupportedOpError('webgpu', op, support.reason);
-    const definition = ops[op] as unknown as OpDefinition;
-    const outputs = definition.plan(params, host ?? (inputs as unknown as Operands)) as Readonly<Record<string, TensorSpec>>;
-    const context = this.#context;
-    const buffers = await context.scoped(op, () => kernel.run({ context, params, operands: inputs, outputs }));
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, spec]) => {
-        const buffer = buffers[name];
-        if (buffer === undefined) throw new Error(`internal: kernel ${op} returned no output "${name}"`);
-        return [name, this.#adopt(spec, buffer)];
-      }),
-    );
+    const found = Object.fromEntries(Object.entries(operands).map(([name, handle]) => [name, this.#find(handle)]));
+    const specs = Object.fromEntries(Object.entries(found).map(([name, handle]) => [name, withoutBytes(op, handle)]));
+    return this.#execute(op, params, found, this.#plan(op, params, specs));
   }
 
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    for (const tensor of [...this.#resident]) this.free(tensor);
-    this.#disposed = true;
-    await releaseDevice();
+    if (!this.#open) return;
+    this.#open = false;
+    release(
+      this.#gpu,
+      [...this.#resident].map((handle) => (handle as GpuTensor).array),
+    );
+    this.#resident.clear();
+    await releaseGpu(this.#gpu);
   }
 
-  #adopt(spec: TensorSpec, buffer: GPUBuffer): GpuTensor {
-    const tensor: GpuTensor = { ...spec, backend: 'webgpu', buffer };
-    this.#resident.add(tensor);
-    return tensor;
-  }
-
-  #find(tensor: DeviceTensor): GpuTensor {
+  /** The op's own checks, then whether there is a kernel: a wrong operand is reported as such on every backend. */
+  #plan<N extends OpName>(op: N, params: OpParams<N>, operands: Readonly<Record<string, Tensor>>): Plan {
     this.#requireOpen();
-    if (!this.#resident.has(tensor)) {
-      throw new PreshuffleError(
-        'device-tensor',
-        `tensor "${tensor.name}" is not on this webgpu backend: it was freed, or belongs to another backend. Upload it again.`,
-      );
+    const plan = (ops[op] as unknown as OpDefinition).plan(params, operands);
+    const support = supportOf(op, params, operands);
+    if (!support.supported) throw new UnsupportedOpError('webgpu', op, support.reason);
+    return plan;
+  }
+
+  async #execute<N extends OpName>(op: N, params: OpParams<N>, operands: GpuOperands, plan: Plan): Promise<GpuOperands> {
+    const kernel = kernelFor(op);
+    if (typeof kernel === 'string') throw new UnsupportedOpError('webgpu', op, kernel);
+    const outputs: Record<string, GpuTensor> = {};
+    try {
+      for (const [name, spec] of Object.entries(plan)) {
+        outputs[name] = this.#keep({ ...spec, backend: 'webgpu', array: allocate(this.#gpu, storageBytes(spec), spec.name) });
+      }
+      await withRun(this.#gpu, op, (run) => kernel.run(run, params, operands, outputs));
+      return outputs;
+    } catch (error) {
+      for (const output of Object.values(outputs)) this.free(output);
+      throw error;
     }
-    return tensor as GpuTensor;
+  }
+
+  #keep(handle: GpuTensor): GpuTensor {
+    this.#resident.add(handle);
+    return handle;
+  }
+
+  #find(handle: DeviceTensor): GpuTensor {
+    this.#requireOpen();
+    if (this.#resident.has(handle)) return handle as GpuTensor;
+    throw new PreshuffleError(
+      'device-tensor',
+      `tensor "${handle.name}" is not on this webgpu backend: it was freed, or belongs to another backend. Upload it again.`,
+    );
   }
 
   #requireOpen(): void {
-    if (this.#disposed) throw new PreshuffleError('disposed', 'this webgpu backend was disposed. Open it again.');
+    if (this.#open) return;
+    throw new PreshuffleError('backend-disposed', 'this webgpu backend was disposed. Open it again with openWebGpu().');
   }
 }
 
-function missingKernel(op: string): string {
-  return `no WGSL kernel for ${op} yet; use the cpu backend`;
+type Plan = Readonly<Record<string, TensorSpec>>;
+
+function supportOf<N extends OpName>(op: N, params: OpParams<N>, operands: Readonly<Record<string, TensorSpec>>): Support {
+  const kernel = kernelFor(op);
+  if (typeof kernel === 'string') return { supported: false, reason: kernel };
+  return kernel.supports?.(params, operands) ?? { supported: true };
+}
+
+/** Plans look at specs. One that needs the values of an operand cannot be planned for a tensor that is on the device. */
+function withoutBytes(op: string, { name, type, layout, scaling }: GpuTensor): Tensor {
+  return {
+    name,
+    type,
+    layout,
+    ...(scaling === undefined ? {} : { scaling }),
+    get bytes(): Uint8Array {
+      throw new PreshuffleError('device-tensor', `${op} reads the values of "${name}" to plan its outputs. Use run() with host tensors.`);
+    },
+  };
 }

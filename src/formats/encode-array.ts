@@ -1,9 +1,10 @@
 import { ParameterError } from '../errors.ts';
-import { decodeTable } from './decode.ts';
 import type { EncodeOptions } from './convention.ts';
-import { encode, encodeSigned } from './encode-number.ts';
-import { f32FromBits } from './f32.ts';
+import { decodeTable, type NarrowFormatName, requireCodes } from './decode.ts';
+import { encode } from './encode-number.ts';
+import { encodeWords } from './encode-words.ts';
 import { type FloatFormatName, formatFacts } from './facts.ts';
+import { codesToWords, nearestWords, oddWords } from './source-words.ts';
 
 /** The array type that holds codes of a format: one code an element. */
 export type CodeArray<F extends FloatFormatName> = F extends 'f64'
@@ -14,34 +15,103 @@ export type CodeArray<F extends FloatFormatName> = F extends 'f64'
       ? Uint16Array
       : Uint8Array;
 
+/** Options of `encodeArray`. */
 export interface EncodeArrayOptions extends EncodeOptions {
-  /** Says that a Uint16Array source holds bf16 or f16 bit patterns. */
-  readonly from?: 'bf16' | 'f16';
+  /** The format of a Uint8Array or Uint16Array source, one code an element, e.g. `bf16`. */
+  readonly from?: NarrowFormatName;
 }
 
+/** Sources are turned into float32 patterns this many at a time, so that the patterns stay in the cache. */
+const CHUNK = 8192;
+
 /**
- * Encodes a whole array, one code an element; bit-identical to `encode` on every element, and keeps the sign of NaNs
- * of float32 sources. f32 to 8-bit formats runs through a table of 131,072 entries and is limited by memory.
+ * Encodes a whole array, one code an element. The result on every element is that of `encode`, and NaNs keep what sign
+ * and payload the target can hold. e2m1 codes come one a byte: see `packNibbles`.
+ *
+ * From float32 to formats of at most 8 bits it looks up a table of 131,072 entries, made on first use.
+ *
+ * @param x numbers, or codes of the format `options.from`
+ * @param out receives the codes; one element for each of `x`
+ * @throws ParameterError for an unknown format, a source of codes without `from`, or an `out` of another length
  */
 export function encodeArray<F extends FloatFormatName>(
   name: F,
-  x: Float32Array | Float64Array | Uint16Array,
+  x: Float32Array | Float64Array | Uint8Array | Uint16Array,
   options: EncodeArrayOptions = {},
   out: CodeArray<F> = newCodes(name, x.length),
 ): CodeArray<F> {
   if (out.length !== x.length) {
-    throw new ParameterError('encodeArray', 'out', `has ${out.length} elements, expected ${x.length}, one for each source element.`);
+    throw new ParameterError(
+      'encodeArray',
+      'out',
+      `has ${out.length} elements, expected ${x.length}, one for each source element.`,
+    );
   }
-  const codes = out as Uint8Array | Uint16Array | Uint32Array | Float64Array;
-  if (x instanceof Uint16Array) encodeHalves(name, x, options, codes);
-  else if (x instanceof Float32Array && formatFacts(name).codeBits <= 8) {
-    encodeByTable(narrowTable(name, options), words(x), codes as Uint8Array);
-  } else if (x instanceof Float32Array && name === 'bf16' && options.saturate !== true) {
-    encodeBf16(words(x), codes as Uint16Array);
+  const target: FloatFormatName = name;
+  const from = sourceFormat(x, options);
+  if (target === 'f64') copyNumbers(x, from, options, out as Float64Array);
+  else if (target === from && options.saturate !== true) (out as Uint8Array | Uint16Array).set(x);
+  else if (x instanceof Float32Array) {
+    encodeWords(target, new Uint32Array(x.buffer, x.byteOffset, x.length), options, true, codesOf(out));
   } else {
-    for (let index = 0; index < x.length; index += 1) codes[index] = encode(name, x[index] as number, options);
+    encodeChunks(target, x, from, options, codesOf(out));
   }
   return out;
+}
+
+function codesOf(out: CodeArray<FloatFormatName>): Uint8Array | Uint16Array | Uint32Array {
+  return out as Uint8Array | Uint16Array | Uint32Array;
+}
+
+/** The format of a source of codes; `undefined` for a source of numbers. */
+function sourceFormat(
+  x: Float32Array | Float64Array | Uint8Array | Uint16Array,
+  options: EncodeArrayOptions,
+): NarrowFormatName | undefined {
+  if (x instanceof Float32Array || x instanceof Float64Array) return undefined;
+  const { from } = options;
+  if (from === undefined) {
+    const [type, example] = x instanceof Uint16Array ? ['Uint16Array', 'bf16'] : ['Uint8Array', 'e4m3fn'];
+    throw new ParameterError(
+      'encodeArray',
+      'from',
+      `is missing, expected the format of the ${type}, e.g. "${example}"; give numbers as a Float32Array or Float64Array.`,
+    );
+  }
+  requireCodes('encodeArray', 'x', from, x);
+  return from;
+}
+
+function encodeChunks(
+  name: Exclude<FloatFormatName, 'f64'>,
+  x: Float64Array | Uint8Array | Uint16Array,
+  from: NarrowFormatName | undefined,
+  options: EncodeArrayOptions,
+  out: Uint8Array | Uint16Array | Uint32Array,
+): void {
+  const words = new Uint32Array(Math.min(CHUNK, x.length));
+  // f32 and e8m0 are defined by rounding to float32; for the narrower formats that would be one rounding too many.
+  const toWords = name === 'f32' || name === 'e8m0' ? nearestWords : oddWords;
+  for (let start = 0; start < x.length; start += CHUNK) {
+    const end = Math.min(start + CHUNK, x.length);
+    const part = words.subarray(0, end - start);
+    if (x instanceof Float64Array) toWords(x.subarray(start, end), part);
+    else codesToWords(from as NarrowFormatName, x.subarray(start, end), part);
+    encodeWords(name, part, options, false, out.subarray(start, end));
+  }
+}
+
+function copyNumbers(
+  x: ArrayLike<number>,
+  from: NarrowFormatName | undefined,
+  options: EncodeOptions,
+  out: Float64Array,
+): void {
+  const values = from === undefined ? undefined : decodeTable(from);
+  for (let index = 0; index < x.length; index += 1) {
+    const item = x[index] as number;
+    out[index] = encode('f64', values === undefined ? item : (values[item] as number), options);
+  }
 }
 
 function newCodes<F extends FloatFormatName>(name: F, length: number): CodeArray<F> {
@@ -55,63 +125,4 @@ function newCodes<F extends FloatFormatName>(name: F, length: number): CodeArray
           ? new Uint32Array(length)
           : new Float64Array(length);
   return array as CodeArray<F>;
-}
-
-function words(x: Float32Array): Uint32Array {
-  return new Uint32Array(x.buffer, x.byteOffset, x.length);
-}
-
-const narrowTables = new Map<string, Uint8Array>();
-
-/**
- * Codes by the upper 16 bits of a float32 and whether any lower bit is set. That is all the rounding to an 8-bit format
- * depends on: every tie of a format with at most 6 mantissa bits is a number whose lower 16 bits are zero.
- */
-function narrowTable(name: FloatFormatName, options: EncodeOptions): Uint8Array {
-  const key = `${name} ${options.saturate === true} ${options.convention ?? 'torch'}`;
-  let table = narrowTables.get(key);
-  if (table === undefined) {
-    table = new Uint8Array(1 << 17);
-    for (let index = 0; index < table.length; index += 1) {
-      const upper = index >>> 1;
-      const bits = ((upper << 16) | (index & 1)) >>> 0;
-      table[index] = encodeSigned(name, f32FromBits(bits), upper >= 0x8000, options);
-    }
-    narrowTables.set(key, table);
-  }
-  return table;
-}
-
-function encodeByTable(table: Uint8Array, x: Uint32Array, out: Uint8Array): void {
-  const count = x.length;
-  for (let index = 0; index < count; index += 1) {
-    const bits = x[index] as number;
-    out[index] = table[((bits >>> 16) << 1) | (((bits & 0xffff) + 0xffff) >>> 16)] as number;
-  }
-}
-
-function encodeBf16(x: Uint32Array, out: Uint16Array): void {
-  for (let index = 0; index < x.length; index += 1) {
-    const bits = x[index] as number;
-    const isNaN = (bits & 0x7fffffff) > 0x7f800000;
-    out[index] = isNaN ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
-  }
-}
-
-function encodeHalves(
-  name: FloatFormatName,
-  x: Uint16Array,
-  options: EncodeArrayOptions,
-  out: Uint8Array | Uint16Array | Uint32Array | Float64Array,
-): void {
-  const { from } = options;
-  if (from === undefined) {
-    throw new ParameterError('encodeArray', 'from', 'is missing, expected "bf16" or "f16": a Uint16Array holds bit patterns of one of them.');
-  }
-  const values = decodeTable(from);
-  for (let index = 0; index < x.length; index += 1) {
-    const bits = x[index] as number;
-    const value = values[bits] as number;
-    out[index] = name === 'f32' || name === 'f64' ? encode(name, value, options) : encodeSigned(name, value, bits >= 0x8000, options);
-  }
 }

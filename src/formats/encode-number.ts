@@ -1,42 +1,44 @@
-import type { EncodeConvention, EncodeOptions } from './convention.ts';
+import type { EncodeOptions } from './convention.ts';
 import { encodeE8m0 } from './encode-e8m0.ts';
-import { f32Bits } from './f32.ts';
+import { f32Bits, f32FromBits } from './f32.ts';
 import { type FloatFormatName, type FormatFacts, formatFacts } from './facts.ts';
-
-/** The code AITER's integer e2m1 conversion leaves for a NaN, sign bit clear. */
-const AITER_E2M1_NAN = 3;
+import { nanCodeOf, QUIET_NAN_F32 } from './nan-code.ts';
 
 /**
- * Rounds a number to the nearest code, ties to the even code, in one step from float64.
- * The code of -0, NaN, infinities and overflow follows `options`; for f32 the result is the 32 bits, for f64 the number.
+ * Rounds a number to the nearest code, ties to the even code, in one step from float64. torch and ml_dtypes round a
+ * float64 to float32 first; `encode(name, Math.fround(x))` gives their result.
+ *
+ * The code of -0, NaN, infinities and overflow follows `options`. For f32 the result is the 32 bits as an unsigned
+ * integer, for f64 the number itself. e8m0 is defined on float32: `x` is rounded to it first.
+ *
+ * @throws ParameterError for an unknown format
  */
 export function encode(name: FloatFormatName, x: number, options: EncodeOptions = {}): number {
-  if (name === 'f64') return x;
-  if (name === 'f32') return f32Bits(options.saturate === true ? clamp(x, formatFacts('f32').max) : x);
-  return encodeSigned(name, x, x < 0 || Object.is(x, -0), options);
+  const facts = formatFacts(name);
+  const source = options.saturate === true ? clamp(x, facts.max) : x;
+  if (name === 'f64') return source;
+  if (name === 'f32') return f32Bits(source);
+  if (Number.isNaN(source)) return nanCodeOf(facts, QUIET_NAN_F32, options.convention ?? 'torch', false);
+  return name === 'e8m0' ? encodeE8m0(source, options.convention ?? 'torch') : encodeSigned(facts, source);
 }
 
-/** As `encode`, with the sign given apart, because a JavaScript NaN does not show its sign. */
-export function encodeSigned(name: FloatFormatName, x: number, negative: boolean, options: EncodeOptions): number {
-  const { convention = 'torch', saturate = false } = options;
-  const facts = formatFacts(name);
-  const source = saturate ? clamp(x, facts.max) : x;
-  if (name === 'e8m0') return encodeE8m0(source, convention);
-  const sign = negative ? 2 ** (facts.codeBits - 1) : 0;
-  if (Number.isNaN(source)) return nanCode(facts, sign, convention);
-  const magnitude = Math.abs(source);
-  const code = magnitude === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : roundMagnitude(facts, magnitude);
-  if (code > facts.maxCode) return overflowCode(facts, sign);
-  return code === 0 && !facts.hasNegativeZero ? 0 : code + sign;
+/** As `encode`, of the float32 with these bits. Unlike a JavaScript number they show the sign and payload of a NaN. */
+export function encodeF32Bits(name: FloatFormatName, bits: number, options: EncodeOptions): number {
+  const x = f32FromBits(bits);
+  if (!Number.isNaN(x)) return encode(name, x, options);
+  return nanCodeOf(formatFacts(name), bits, options.convention ?? 'torch', true);
 }
 
 function clamp(x: number, max: number): number {
-  return x > max ? max : x < -max ? -max : x;
+  return Math.max(-max, Math.min(max, x));
 }
 
-function nanCode(facts: FormatFacts, sign: number, convention: EncodeConvention): number {
-  if (facts.nanCode !== undefined) return facts.hasNegativeZero ? facts.nanCode + sign : facts.nanCode;
-  return convention !== 'ml_dtypes' && facts.name === 'e2m1' ? AITER_E2M1_NAN + sign : 0;
+function encodeSigned(facts: FormatFacts, x: number): number {
+  const sign = x < 0 || Object.is(x, -0) ? 2 ** (facts.codeBits - 1) : 0;
+  const magnitude = Math.abs(x);
+  const code = magnitude === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : roundMagnitude(facts, magnitude);
+  if (code > facts.maxCode) return overflowCode(facts, sign);
+  return code === 0 && !facts.hasNegativeZero ? 0 : code + sign;
 }
 
 /** IEEE formats overflow to infinity, formats with NaN to NaN, the MX formats have neither and saturate. */

@@ -1,3 +1,5 @@
+import { ParameterError } from '../errors.ts';
+
 /** The float formats this module knows, under the names of torch and ml_dtypes without the `float8_` prefix. */
 export type FloatFormatName =
   | 'f64'
@@ -21,12 +23,15 @@ export interface FormatFacts {
   /** Bits an element takes in a tensor: 4 for e2m1 (two a byte, even element low), 8 for the 6-bit formats. */
   readonly storageBits: number;
   readonly exponentBits: number;
+  /** Stored bits, without the implicit one. */
   readonly mantissaBits: number;
+  /** A normal code with exponent field e stands for (1 + mantissa) 2^(e - bias). */
   readonly bias: number;
+  /** False for e8m0 alone. The sign is the top bit of a code. */
   readonly signed: boolean;
   /** Largest finite value. */
   readonly max: number;
-  /** Code of `max`, sign bit clear. */
+  /** Code of `max`, sign bit clear. NaN for f64, whose codes do not fit a number. */
   readonly maxCode: number;
   /** Smallest positive normal value. */
   readonly minNormal: number;
@@ -36,11 +41,13 @@ export interface FormatFacts {
   readonly eps: number;
   readonly hasInfinity: boolean;
   readonly hasNaN: boolean;
+  /** False for the fnuz formats, which keep their NaN there, and for e8m0. */
   readonly hasNegativeZero: boolean;
+  /** False for e8m0 alone. */
   readonly hasZero: boolean;
-  /** Code of a positive quiet NaN; `undefined` where the format has none. */
+  /** Code of a positive quiet NaN; `undefined` where the format has none, and for f64. */
   readonly nanCode: number | undefined;
-  /** Code of +infinity; `undefined` where the format has none. */
+  /** Code of +infinity; `undefined` where the format has none, and for f64. */
   readonly infinityCode: number | undefined;
   /** Decimal digits that survive a round trip, as C's FLT_DIG. */
   readonly digits: number;
@@ -62,7 +69,8 @@ function describe(
   // Magnitude code of the largest finite value: what the special values leave over.
   const infinityMagnitude = topExponent * step;
   const allOnes = infinityMagnitude + step - 1;
-  const maxCode = special === 'ieee' ? infinityMagnitude - 1 : special === 'fn' || special === 'e8m0' ? allOnes - 1 : allOnes;
+  const maxCode =
+    special === 'ieee' ? infinityMagnitude - 1 : special === 'fn' || special === 'e8m0' ? allOnes - 1 : allOnes;
   const maxExponent = Math.floor(maxCode / step) - bias;
   const minExponent = special === 'e8m0' ? -bias : 1 - bias;
   const minNormal = 2 ** minExponent;
@@ -89,7 +97,13 @@ function describe(
   };
 }
 
-function nanCode(special: Special, infinity: number, step: number, allOnes: number, codeBits: number): number | undefined {
+function nanCode(
+  special: Special,
+  infinity: number,
+  step: number,
+  allOnes: number,
+  codeBits: number,
+): number | undefined {
   switch (special) {
     case 'ieee':
       return infinity + step / 2;
@@ -104,8 +118,14 @@ function nanCode(special: Special, infinity: number, step: number, allOnes: numb
 }
 
 const FACTS: Readonly<Record<FloatFormatName, FormatFacts>> = {
-  // Codes of float64 exceed 2^53, so the arithmetic above cannot give its maximum.
-  f64: { ...describe('f64', 11, 52, 1023, 'ieee'), max: Number.MAX_VALUE },
+  // Codes of float64 exceed 2^53, so the arithmetic above cannot give them.
+  f64: {
+    ...describe('f64', 11, 52, 1023, 'ieee'),
+    max: Number.MAX_VALUE,
+    maxCode: Number.NaN,
+    nanCode: undefined,
+    infinityCode: undefined,
+  },
   f32: describe('f32', 8, 23, 127, 'ieee'),
   f16: describe('f16', 5, 10, 15, 'ieee'),
   bf16: describe('bf16', 8, 7, 127, 'ieee'),
@@ -122,7 +142,18 @@ const FACTS: Readonly<Record<FloatFormatName, FormatFacts>> = {
 /** All formats, widest first. */
 export const FLOAT_FORMATS: readonly FloatFormatName[] = Object.keys(FACTS) as FloatFormatName[];
 
-/** Facts of a format, as numpy's `finfo` and ml_dtypes' `finfo` give them. */
+/** Whether a string names a float format. */
+export function isFloatFormat(name: string): name is FloatFormatName {
+  return Object.hasOwn(FACTS, name);
+}
+
+/**
+ * Facts of a format, as numpy's `finfo` and ml_dtypes' `finfo` give them (OCP OFP8 and MX v1.0 for the narrow formats).
+ * @throws ParameterError for an unknown name
+ */
 export function formatFacts(name: FloatFormatName): FormatFacts {
+  if (!isFloatFormat(name)) {
+    throw new ParameterError('formatFacts', 'name', `is "${name}", expected one of ${FLOAT_FORMATS.join(', ')}.`);
+  }
   return FACTS[name];
 }

@@ -21,7 +21,7 @@ export {
   encodeArray,
 } from './encode.ts';
 export { f32Bits, f32FromBits, fmaf32, nextDownF32, nextUpF32, ulpF32 } from './f32.ts';
-export { FLOAT_FORMATS, type FloatFormatName, type FormatFacts, formatFacts } from './facts.ts';
+export { FLOAT_FORMATS, type FloatFormatName, type FormatFacts, formatFacts, isFloatFormat } from './facts.ts';
 export {
   ceilToUe8m0,
   e8m0ToF32,
@@ -34,4 +34,4 @@ export {
   unpackUe8m0,
 } from './mx-scale.ts';
 export { type FnuzWeights, normalizeToFnuz } from './normalize.ts';
-export { packNibbles, unpackNibbles } from './pack.ts';
+export { packNibbles, packSixBit, unpackNibbles, unpackSixBit } from './pack.ts';

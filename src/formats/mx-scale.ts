@@ -13,7 +13,9 @@ export const MX_SCALE_MODES: readonly MxScaleMode[] = ['RoundDown', 'RoundUp', '
 export const MX_ELEMENTS: readonly MxElement[] = ['e2m1', 'e4m3fn', 'e4m3fnuz'];
 
 /** Exponent of the largest power of two that an element type holds, its largest value, and its mantissa bits. */
-const ELEMENT: Readonly<Record<MxElement, { readonly maxPow2: number; readonly max: number; readonly mantissaBits: number }>> = {
+const ELEMENT: Readonly<
+  Record<MxElement, { readonly maxPow2: number; readonly max: number; readonly mantissaBits: number }>
+> = {
   e2m1: { maxPow2: 2, max: 6, mantissaBits: 1 },
   e4m3fn: { maxPow2: 8, max: 448, mantissaBits: 3 },
   e4m3fnuz: { maxPow2: 7, max: 240, mantissaBits: 3 },
@@ -75,7 +77,11 @@ export function e8m0ToF32(byte: number): number {
  */
 export function packUe8m0(scales: Float32Array): Int32Array {
   if (scales.length % 4 !== 0) {
-    throw new ParameterError('packUe8m0', 'scales', `has ${scales.length} elements, expected a multiple of 4; pad with 0.`);
+    throw new ParameterError(
+      'packUe8m0',
+      'scales',
+      `has ${scales.length} elements, expected a multiple of 4; pad with 0.`,
+    );
   }
   const bits = new Uint32Array(scales.buffer, scales.byteOffset, scales.length);
   const out = new Int32Array(scales.length / 4);

@@ -1,39 +1,70 @@
-import { scaleTransposedView } from '../layout/activation-scale.ts';
 import { rowMajor } from '../layout/plain.ts';
 import type { OpDefinition } from './op.ts';
-import { type Fp8QuantParams, fp8Specs, planFp8, quantiseFp8, requireGroups } from './shared/fp8-quant.ts';
-import { requireRows } from './shared/rows.ts';
-import { placeScales } from './shared/scale-layout.ts';
+import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import {
+  FP8_FORMATS,
+  type Fp8Format,
+  GROUP_MATHS,
+  type GroupMath,
+  groupRule,
+  requireChoice,
+  requireCount,
+} from './shared/groups-rules.ts';
+import { floatValues, requireColumnsMultipleOf, requireRows } from './shared/rows.ts';
 
-export interface Per1x128QuantParams extends Fp8QuantParams {
-  /** Return the scales in state TV (column-major bytes under row-major metadata), as `transpose_scale=True` does. */
+const OP = 'per_1x128_quant';
+
+export interface Per1x128QuantParams {
+  /** Default `e4m3fn`. */
+  readonly format?: Fp8Format;
+  /** Default `torch`. */
+  readonly math?: GroupMath;
+  /** Elements that share a scale. Default 128. */
+  readonly group?: number;
+  /** Store the scales group by group (`transpose_scale=True`): the bytes that preshuffled GEMMs read. Default false. */
   readonly transposeScale?: boolean;
 }
 
-/** Columns that share a scale. */
-const GROUP = 128;
-
-/** One scale for every 128 columns of a row. x [..., K] -> y [..., K] fp8, scale [..., K / 128] f32 ([M, G] when transposed). */
+/**
+ * Quantises activations to fp8 with one float32 scale for each 128 elements of a row.
+ *
+ * x [..., K] is f32, bf16 or f16, K a multiple of the group; y has its shape, scale is f32 [..., K / group], or
+ * [rows, K / group] in the transposed-view layout.
+ */
 export const per1x128Quant: OpDefinition<Per1x128QuantParams, 'x', 'y' | 'scale'> = {
-  name: 'per_1x128_quant',
-  summary: 'fp8 quantisation with one scale for 128 columns',
-  source: 'AITER aiter/ops/quant.py per_block_quant_wrapper((1, 128)), per_group_quant_hip',
+  name: OP,
+  summary: 'activations to fp8, one f32 scale for each 1x128 group',
+  source: 'AITER aiter/ops/quant.py per_block_quant_wrapper, per_group_quant_hip',
   inputs: ['x'],
   outputs: ['y', 'scale'],
   plan(params, operands) {
-    const matrix = planFp8('per_1x128_quant', params, operands);
-    requireGroups('per_1x128_quant', matrix, GROUP);
-    const { x, rows, columns } = matrix;
-    const layout =
-      params.transposeScale === true
-        ? scaleTransposedView([rows, columns / GROUP])
-        : rowMajor([...x.layout.shape.slice(0, -1), columns / GROUP]);
-    return fp8Specs(x, params.format, layout);
+    const { format, group, transposeScale = false } = checked(params);
+    const x = requireRows(OP, operands, 'x');
+    requireColumnsMultipleOf(OP, x, group);
+    const layout = groupScaleLayout(x, group, transposeScale ? 'transposed-view' : 'row-major');
+    return {
+      y: { name: 'y', type: format, layout: rowMajor(x.shape) },
+      scale: { name: 'scale', type: 'f32', layout, scaling: 'f32' },
+    };
   },
   reference(params, operands) {
-    const specs = per1x128Quant.plan(params, operands);
-    const { rows, columns } = requireRows('per_1x128_quant', operands);
-    const { codes, scales } = quantiseFp8(operands.x, { rows, columns, blockRows: 1, blockColumns: GROUP }, params, specs);
-    return { y: codes, scale: placeScales(specs.scale, scales) };
+    const spec = per1x128Quant.plan(params, operands);
+    const { format, group, math } = checked(params);
+    const { rows, columns } = requireRows(OP, operands, 'x');
+    const grid = rowGroups(rows, columns, group);
+    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, groupRule(math, format), format);
+    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
   },
 };
+
+function checked(params: Per1x128QuantParams): Per1x128QuantParams & {
+  readonly format: Fp8Format;
+  readonly math: GroupMath;
+  readonly group: number;
+} {
+  const format = requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS);
+  const maths = format === 'e4m3fn' ? GROUP_MATHS : GROUP_MATHS.filter((name) => name !== 'sglang-cuda');
+  const math = requireChoice(OP, 'math', params.math ?? 'torch', maths);
+  return { ...params, format, math, group: requireCount(OP, 'group', params.group ?? 128) };
+}

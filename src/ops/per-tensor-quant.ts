@@ -1,24 +1,47 @@
 import { rowMajor } from '../layout/plain.ts';
 import type { OpDefinition } from './op.ts';
-import { type Fp8QuantParams, fp8Specs, planFp8, quantiseFp8 } from './shared/fp8-quant.ts';
-import { placeScales } from './shared/scale-layout.ts';
+import { quantizeBlocks } from './shared/groups.ts';
+import { storedAs } from './shared/groups-output.ts';
+import { FP8_FORMATS, type Fp8Format, ROW_MATHS, type RowMath, requireChoice, rowRule } from './shared/groups-rules.ts';
+import { floatValues, requireRows } from './shared/rows.ts';
 
-/** One scale for the whole tensor. x [...] -> y [...] fp8, scale [1] f32. */
-export const perTensorQuant: OpDefinition<Fp8QuantParams, 'x', 'y' | 'scale'> = {
-  name: 'per_tensor_quant',
-  summary: 'fp8 quantisation with one scale',
-  source: 'AITER aiter/ops/quant.py per_tensor_quant',
+const OP = 'per_tensor_quant';
+
+export interface PerTensorQuantParams {
+  /** Default `e4m3fn`. */
+  readonly format?: Fp8Format;
+  /** `torch` (default): AITER's torch reference. `hip`: its dynamic kernel. */
+  readonly math?: RowMath;
+}
+
+/** Quantises x (f32, bf16 or f16, any shape) to fp8 with one scale, f32 [1]. */
+export const perTensorQuant: OpDefinition<PerTensorQuantParams, 'x', 'y' | 'scale'> = {
+  name: OP,
+  summary: 'a tensor to fp8 with a single f32 scale',
+  source: 'AITER aiter/ops/quant.py per_tensor_quant, per_tensor_quant_hip',
   inputs: ['x'],
   outputs: ['y', 'scale'],
   plan(params, operands) {
-    const { x } = planFp8('per_tensor_quant', params, operands);
-    return fp8Specs(x, params.format, rowMajor([1]));
+    const { format } = checked(params);
+    const { tensor: x } = requireRows(OP, operands, 'x');
+    return {
+      y: { name: 'y', type: format, layout: rowMajor(x.layout.shape) },
+      scale: { name: 'scale', type: 'f32', layout: rowMajor([1]), scaling: 'f32' },
+    };
   },
   reference(params, operands) {
-    const specs = perTensorQuant.plan(params, operands);
-    const columns = operands.x.layout.size;
-    const blocks = { rows: 1, columns, blockRows: 1, blockColumns: columns };
-    const { codes, scales } = quantiseFp8(operands.x, blocks, params, specs, 0);
-    return { y: codes, scale: placeScales(specs.scale, scales) };
+    const spec = perTensorQuant.plan(params, operands);
+    const { format, math } = checked(params);
+    const { rows, columns } = requireRows(OP, operands, 'x');
+    const grid = { rows, columns, blockRows: rows, blockColumns: columns };
+    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, rowRule(math, format), format);
+    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
   },
 };
+
+function checked(params: PerTensorQuantParams): { readonly format: Fp8Format; readonly math: RowMath } {
+  return {
+    format: requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS),
+    math: requireChoice(OP, 'math', params.math ?? 'torch', ROW_MATHS),
+  };
+}

@@ -1,29 +1,48 @@
 import { rowMajor } from '../layout/plain.ts';
 import type { OpDefinition } from './op.ts';
-import { type Fp8QuantParams, fp8Specs, planFp8, quantiseFp8 } from './shared/fp8-quant.ts';
-import { requireRows } from './shared/rows.ts';
-import { placeScales } from './shared/scale-layout.ts';
+import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { storedAs } from './shared/groups-output.ts';
+import { FP8_FORMATS, type Fp8Format, ROW_MATHS, type RowMath, requireChoice, rowRule } from './shared/groups-rules.ts';
+import { floatValues, requireRows } from './shared/rows.ts';
 
-/** Row lengths that AITER's HIP per-token quantiser hands to its group kernel, which has an amax floor. */
-const GROUP_KERNEL_COLUMNS: readonly number[] = [32, 64, 128];
+const OP = 'per_token_quant';
 
-/** One scale for each row. x [..., K] -> y [..., K] fp8, scale [..., 1] f32. */
-export const perTokenQuant: OpDefinition<Fp8QuantParams, 'x', 'y' | 'scale'> = {
-  name: 'per_token_quant',
-  summary: 'fp8 quantisation with one scale a row',
+export interface PerTokenQuantParams {
+  /** Default `e4m3fn`. */
+  readonly format?: Fp8Format;
+  /** `torch` (default): AITER's torch reference. `hip`: its kernel; a zero row then gets scale 0 and codes of -max. */
+  readonly math?: RowMath;
+}
+
+/** Quantises each row of x [..., K] (f32, bf16 or f16) to fp8. scale is f32 [..., 1]. */
+export const perTokenQuant: OpDefinition<PerTokenQuantParams, 'x', 'y' | 'scale'> = {
+  name: OP,
+  summary: 'activations to fp8, one f32 scale for each token',
   source: 'AITER aiter/ops/quant.py pertoken_quant, per_token_quant_hip',
   inputs: ['x'],
   outputs: ['y', 'scale'],
   plan(params, operands) {
-    const { x } = planFp8('per_token_quant', params, operands);
-    return fp8Specs(x, params.format, rowMajor([...x.layout.shape.slice(0, -1), 1]));
+    const { format } = checked(params);
+    const { tensor: x } = requireRows(OP, operands, 'x');
+    const { shape } = x.layout;
+    return {
+      y: { name: 'y', type: format, layout: rowMajor(shape) },
+      scale: { name: 'scale', type: 'f32', layout: rowMajor([...shape.slice(0, -1), 1]), scaling: 'f32' },
+    };
   },
   reference(params, operands) {
-    const specs = perTokenQuant.plan(params, operands);
-    const { rows, columns } = requireRows('per_token_quant', operands);
-    const blocks = { rows, columns, blockRows: 1, blockColumns: columns };
-    const floor = GROUP_KERNEL_COLUMNS.includes(columns) ? undefined : 0;
-    const { codes, scales } = quantiseFp8(operands.x, blocks, params, specs, floor);
-    return { y: codes, scale: placeScales(specs.scale, scales) };
+    const spec = perTokenQuant.plan(params, operands);
+    const { format, math } = checked(params);
+    const { rows, columns } = requireRows(OP, operands, 'x');
+    const rule = rowRule(math, format, columns);
+    const { codes, scales } = quantizeBlocks(floatValues(operands.x), rowGroups(rows, columns, columns), rule, format);
+    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
   },
 };
+
+function checked(params: PerTokenQuantParams): { readonly format: Fp8Format; readonly math: RowMath } {
+  return {
+    format: requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS),
+    math: requireChoice(OP, 'math', params.math ?? 'torch', ROW_MATHS),
+  };
+}

@@ -4,8 +4,7 @@ import { permute as permuteBytes } from '../layout/permute.ts';
 import { elementBits } from '../tensor/element-type.ts';
 import { requireOperand } from '../tensor/expect.ts';
 import { tensor } from '../tensor/make.ts';
-import type { Operands } from './op.ts';
-import type { OpDefinition } from './op.ts';
+import type { OpDefinition, Operands } from './op.ts';
 
 export interface PermuteParams {
   /** The layout to store the tensor in; its logical shape is the tensor's. */

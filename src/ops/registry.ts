@@ -1,35 +1,40 @@
-import { decodeOp } from './decode.ts';
-import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
-import { encodeOp } from './encode.ts';
-import { fusedFlattenQuant } from './fused-flatten-quant.ts';
+import { ceilToUe8m0 } from './ceil-to-ue8m0.ts';
+import { decode } from './decode.ts';
+import { deepgemmPerBlockCast } from './deepgemm-per-block-cast.ts';
+import { deepgemmPerTokenCast } from './deepgemm-per-token-cast.ts';
+import { deepgemmPerTokenCastPacked } from './deepgemm-per-token-cast-packed.ts';
+import { dynamicMxfp4Quant } from './dynamic-mxfp4-quant.ts';
+import { encode } from './encode.ts';
+import { fusedFlattenFp8GroupQuant } from './fused-flatten-fp8-group-quant.ts';
 import { fusedMoeMxfp4 } from './fused-moe-mxfp4.ts';
-import { fusedRmsQuant } from './fused-rms-quant.ts';
+import { fusedRmsFp8GroupQuant } from './fused-rms-fp8-group-quant.ts';
 import { gemmA4w4Bpreshuffle } from './gemm-a4w4-bpreshuffle.ts';
 import { gemmA8w8Blockscale } from './gemm-a8w8-blockscale.ts';
 import { gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale-bpreshuffle.ts';
 import { moeSorting } from './moe-sorting.ts';
-import { dynamicMxfp4Quant, mxfp4Quant, mxfp8Quant } from './mx-quant.ts';
 import { mxScale } from './mx-scale.ts';
+import { mxfp4Quant } from './mxfp4-quant.ts';
+import { mxfp8Quant } from './mxfp8-quant.ts';
 import type { OpDefinition } from './op.ts';
+import { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
 import { per1x128Quant } from './per-1x128-quant.ts';
 import { perTensorQuant } from './per-tensor-quant.ts';
 import { perTokenQuant } from './per-token-quant.ts';
 import { permute } from './permute.ts';
 import { swiglu } from './swiglu.ts';
-import { ceilToUe8m0Op, packUe8m0Op } from './ue8m0.ts';
 
 /** Every op by the name under which backends and golden files know it. */
 export interface OpTable {
-  readonly ceil_to_ue8m0: typeof ceilToUe8m0Op;
-  readonly decode: typeof decodeOp;
+  readonly ceil_to_ue8m0: typeof ceilToUe8m0;
+  readonly decode: typeof decode;
   readonly deepgemm_per_block_cast: typeof deepgemmPerBlockCast;
   readonly deepgemm_per_token_cast: typeof deepgemmPerTokenCast;
   readonly deepgemm_per_token_cast_packed: typeof deepgemmPerTokenCastPacked;
   readonly dynamic_mxfp4_quant: typeof dynamicMxfp4Quant;
-  readonly encode: typeof encodeOp;
-  readonly fused_flatten_fp8_group_quant: typeof fusedFlattenQuant;
+  readonly encode: typeof encode;
+  readonly fused_flatten_fp8_group_quant: typeof fusedFlattenFp8GroupQuant;
   readonly fused_moe_mxfp4: typeof fusedMoeMxfp4;
-  readonly fused_rms_fp8_group_quant: typeof fusedRmsQuant;
+  readonly fused_rms_fp8_group_quant: typeof fusedRmsFp8GroupQuant;
   readonly gemm_a4w4_bpreshuffle: typeof gemmA4w4Bpreshuffle;
   readonly gemm_a8w8_blockscale: typeof gemmA8w8Blockscale;
   readonly gemm_a8w8_blockscale_bpreshuffle: typeof gemmA8w8BlockscaleBpreshuffle;
@@ -37,7 +42,7 @@ export interface OpTable {
   readonly mx_scale: typeof mxScale;
   readonly mxfp4_quant: typeof mxfp4Quant;
   readonly mxfp8_quant: typeof mxfp8Quant;
-  readonly pack_ue8m0_to_int: typeof packUe8m0Op;
+  readonly pack_ue8m0_to_int: typeof packUe8m0ToInt;
   readonly per_1x128_quant: typeof per1x128Quant;
   readonly per_tensor_quant: typeof perTensorQuant;
   readonly per_token_quant: typeof perTokenQuant;
@@ -46,16 +51,16 @@ export interface OpTable {
 }
 
 export const ops: OpTable = {
-  ceil_to_ue8m0: ceilToUe8m0Op,
-  decode: decodeOp,
+  ceil_to_ue8m0: ceilToUe8m0,
+  decode,
   deepgemm_per_block_cast: deepgemmPerBlockCast,
   deepgemm_per_token_cast: deepgemmPerTokenCast,
   deepgemm_per_token_cast_packed: deepgemmPerTokenCastPacked,
   dynamic_mxfp4_quant: dynamicMxfp4Quant,
-  encode: encodeOp,
-  fused_flatten_fp8_group_quant: fusedFlattenQuant,
+  encode,
+  fused_flatten_fp8_group_quant: fusedFlattenFp8GroupQuant,
   fused_moe_mxfp4: fusedMoeMxfp4,
-  fused_rms_fp8_group_quant: fusedRmsQuant,
+  fused_rms_fp8_group_quant: fusedRmsFp8GroupQuant,
   gemm_a4w4_bpreshuffle: gemmA4w4Bpreshuffle,
   gemm_a8w8_blockscale: gemmA8w8Blockscale,
   gemm_a8w8_blockscale_bpreshuffle: gemmA8w8BlockscaleBpreshuffle,
@@ -63,7 +68,7 @@ export const ops: OpTable = {
   mx_scale: mxScale,
   mxfp4_quant: mxfp4Quant,
   mxfp8_quant: mxfp8Quant,
-  pack_ue8m0_to_int: packUe8m0Op,
+  pack_ue8m0_to_int: packUe8m0ToInt,
   per_1x128_quant: per1x128Quant,
   per_tensor_quant: perTensorQuant,
   per_token_quant: perTokenQuant,

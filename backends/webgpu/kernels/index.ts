@@ -1,11 +1,41 @@
 import type { OpName } from '../../../src/ops/registry.ts';
 import type { WebGpuKernel } from './kernel.ts';
+import { decode } from './decode.ts';
+import { encode } from './encode.ts';
 import { permute } from './permute.ts';
+import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
+import { fusedFlattenQuant } from './fused-flatten-quant.ts';
+import { fusedRmsQuant } from './fused-rms-quant.ts';
+import { dynamicMxfp4Quant, mxfp4Quant, mxfp8Quant } from './mx-quant.ts';
+import { mxScale } from './mx-scale.ts';
+import { per1x128Quant, perTensorQuant, perTokenQuant } from './quant-fp8.ts';
+import { ceilToUe8m0 } from './ue8m0-ceil.ts';
+import { packUe8m0 } from './ue8m0-pack.ts';
+
+type AnyKernel = { readonly [N in OpName]: WebGpuKernel<N> }[OpName];
 
 /** Every op that runs on WebGPU. To add one: write `kernels/NAME.ts` and list it here, in alphabetical order. */
-const KERNELS: readonly WebGpuKernel<never>[] = [permute];
+const KERNELS: readonly AnyKernel[] = [
+  ceilToUe8m0,
+  decode,
+  deepgemmPerBlockCast,
+  deepgemmPerTokenCast,
+  deepgemmPerTokenCastPacked,
+  dynamicMxfp4Quant,
+  encode,
+  fusedFlattenQuant,
+  fusedRmsQuant,
+  mxScale,
+  mxfp4Quant,
+  mxfp8Quant,
+  packUe8m0,
+  per1x128Quant,
+  perTensorQuant,
+  perTokenQuant,
+  permute,
+];
 
-const byOp = new Map<string, WebGpuKernel<never>>(KERNELS.map((kernel) => [kernel.op, kernel]));
+const byOp = new Map<OpName, AnyKernel>(KERNELS.map((kernel) => [kernel.op, kernel]));
 
 /** Ops that are left out on purpose, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
@@ -16,6 +46,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 
 /** The kernel of an op, or the reason why there is none. */
 export function kernelFor<N extends OpName>(op: N): WebGpuKernel<N> | string {
-  const kernel = byOp.get(op) as WebGpuKernel<N> | undefined;
+  const kernel = byOp.get(op) as unknown as WebGpuKernel<N> | undefined;
   return kernel ?? LEFT_OUT[op] ?? `there is no WebGPU kernel for ${op}: use the cpu backend.`;
 }

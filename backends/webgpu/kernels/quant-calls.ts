@@ -5,7 +5,6 @@ import type { Gpu } from '../gpu.ts';
 import type { KernelCall } from '../kernel.ts';
 import { bindWindow, type Span, splitRows } from '../split.ts';
 import {
-  CODE_FORMAT,
   type EncodeRule,
   encodeRuleWords,
   lanesFor,
@@ -20,9 +19,6 @@ export interface SourceMatrix {
   readonly array: GpuArray;
   readonly type: SourceType;
 }
-
-/** Rows that always fill whole 32-bit words, down to nibbles. */
-const WHOLE_WORD_ROWS = 8;
 
 /**
  * The scale of every block of `x`, row-major: binary32 bits, or e8m0 bytes one a word. `steps` gets what the elements are
@@ -43,7 +39,7 @@ export function scaleCalls(
     x.array,
     grid.rows,
     [xRow, (across * 4) / grid.blockRows],
-    lcm(grid.blockRows, WHOLE_WORD_ROWS),
+    lcm(grid.blockRows, wholeWordRows(xRow)),
   );
   return parts.map(({ start, end }) => {
     const part = { ...grid, rows: end - start };
@@ -79,7 +75,7 @@ export function encodeCalls(
   const codes = rule.format === 'e2m1' ? 8 : 4;
   const yRow = (grid.columns * 4) / codes;
   // One row of blocks may be cut anywhere: all its parts use the same steps.
-  const granularity = blocksDown(grid) === 1 ? WHOLE_WORD_ROWS : lcm(grid.blockRows, WHOLE_WORD_ROWS);
+  const granularity = lcm(blocksDown(grid) === 1 ? 1 : grid.blockRows, wholeWordRows(xRow, yRow));
   const stepRow = (across * 4) / Math.min(grid.blockRows, grid.rows);
   return spansOf(gpu, x.array, grid.rows, [xRow, yRow, stepRow], granularity).map(({ start, end }) => {
     const part = { ...grid, rows: end - start };
@@ -130,7 +126,7 @@ export function narrowCalls(
   type: 'bf16' | 'f16',
   packed: GpuArray,
 ): readonly KernelCall[] {
-  return spansOf(gpu, words, count, [4, 2], WHOLE_WORD_ROWS).map(({ start, end }) => {
+  return spansOf(gpu, words, count, [4, 2], 2).map(({ start, end }) => {
     const source = bindWindow(gpu, words, start * 4, end * 4);
     const target = bindWindow(gpu, packed, start * 2, end * 2);
     return {
@@ -165,13 +161,13 @@ export function spansOf(
   return parts;
 }
 
-export function sourceBytes(type: SourceType): number {
-  return type === 'f32' ? 4 : 2;
+/** The fewest rows whose bytes are whole 32-bit words; a row has a multiple of half a byte. */
+export function wholeWordRows(...rowBytes: readonly number[]): number {
+  return [1, 2, 4].find((rows) => rowBytes.every((bytes) => (bytes * rows) % 4 === 0)) ?? 8;
 }
 
-/** Whether `type` is one that `quant_encode.wgsl` writes. */
-export function isCodeFormat(type: string): type is keyof typeof CODE_FORMAT {
-  return type in CODE_FORMAT;
+export function sourceBytes(type: SourceType): number {
+  return type === 'f32' ? 4 : 2;
 }
 
 function lcm(a: number, b: number): number {

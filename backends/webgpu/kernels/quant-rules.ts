@@ -1,5 +1,7 @@
 import { f32Bits } from '../../../src/formats/f32.ts';
+import { formatFacts } from '../../../src/formats/facts.ts';
 import type { Blocks } from '../../../src/ops/shared/block-quant.ts';
+import { INVERSE_FP8_MAX } from '../../../src/ops/shared/triton-group-quant.ts';
 
 /*
  * The numeric rules of the quantisers as data for quant_scale.wgsl and quant_encode.wgsl. The numbers of the enumerations
@@ -39,6 +41,8 @@ export interface ScaleRule {
   /** Mantissa bits and largest exponent of the element type, for `e8m0-even`. */
   readonly mantissaBits?: number;
   readonly maxExponent?: number;
+  /** Upper limit of an e8m0 byte. Default 255, which is NaN. */
+  readonly byteCeiling?: number;
   /** Lower limit of the stored e8m0 byte; the elements are scaled by the unlimited one. */
   readonly byteFloor?: number;
   /** What elements are multiplied or divided by. Default `scale`. */
@@ -94,6 +98,7 @@ export function scaleRuleWords(grid: Blocks, source: number, leads: ScaleLeads, 
     rule.zeroToOne === true ? 1 : 0,
     rule.mantissaBits ?? 0,
     rule.maxExponent ?? 0,
+    rule.byteCeiling ?? 255,
     rule.byteFloor ?? 0,
     STEP[rule.step ?? 'scale'],
     f32Bits(rule.stepMax ?? 1),
@@ -116,4 +121,12 @@ export function encodeRuleWords(grid: Blocks, source: number, leads: EncodeLeads
     LIMIT[rule.limit ?? 'none'],
     f32Bits(rule.max ?? 0),
   );
+}
+
+/** The group quantiser of AITER's fused Triton kernels: scale = amax * fl(1 / 448), code = clamp(x * fl(1 / scale)). */
+export function tritonRule(floor: number): { readonly scale: ScaleRule; readonly encode: EncodeRule } {
+  return {
+    scale: { floor, by: 'multiply', factor: INVERSE_FP8_MAX, step: 'inverse' },
+    encode: { format: 'e4m3fn', by: 'multiply', limit: 'clamp', max: formatFacts('e4m3fn').max },
+  };
 }

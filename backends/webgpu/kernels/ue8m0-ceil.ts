@@ -10,6 +10,8 @@ export const ceilToUe8m0: WebGpuKernel<'ceil_to_ue8m0'> = {
     const grid = { rows: count, columns: 1, blockRows: 1, blockColumns: 1 };
     const steps = run.scratch(count * 4, 'steps');
     const source = { array: x.array, type: 'f32' } as const;
-    await run.dispatch(...scaleCalls(run.gpu, source, grid, { rounding: 'ue8m0' }, tensorOf(outputs, 'y').array, steps));
+    await run.dispatch(
+      ...scaleCalls(run.gpu, source, grid, { rounding: 'ue8m0' }, tensorOf(outputs, 'y').array, steps),
+    );
   },
 };

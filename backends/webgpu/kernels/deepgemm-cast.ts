@@ -1,0 +1,55 @@
+import { formatFacts } from '../../../src/formats/facts.ts';
+import { blocksAcross } from '../../../src/ops/shared/block-quant.ts';
+import { tensorOf, type WebGpuKernel } from './kernel.ts';
+import { matrixOf, type QuantRule, quantiseBlocks } from './quant-blocks.ts';
+import { encodeCalls, packCalls, scaleCalls } from './quant-calls.ts';
+
+const GROUP = 128;
+/** DeepGEMM's lower limit of amax. */
+const AMAX_FLOOR = 1e-4;
+
+function castRule(ue8m0: boolean): QuantRule {
+  const rounding = ue8m0 ? 'ue8m0' : 'none';
+  return {
+    scale: { floor: AMAX_FLOOR, by: 'divide', factor: formatFacts('e4m3fn').max, rounding, step: 'inverse' },
+    encode: { format: 'e4m3fn', by: 'multiply' },
+  };
+}
+
+function castKernel<N extends 'deepgemm_per_token_cast' | 'deepgemm_per_block_cast'>(
+  op: N,
+  blockRows: number,
+): WebGpuKernel<N> {
+  return {
+    op,
+    async run(run, { ue8m0 }, operands, outputs) {
+      const x = matrixOf(tensorOf(operands, 'x'));
+      const blocks = { rows: x.rows, columns: x.columns, blockRows, blockColumns: GROUP };
+      await quantiseBlocks(run, x, blocks, castRule(ue8m0), outputs);
+    },
+  };
+}
+
+export const deepgemmPerTokenCast: WebGpuKernel<'deepgemm_per_token_cast'> = castKernel('deepgemm_per_token_cast', 1);
+export const deepgemmPerBlockCast: WebGpuKernel<'deepgemm_per_block_cast'> = castKernel(
+  'deepgemm_per_block_cast',
+  GROUP,
+);
+
+export const deepgemmPerTokenCastPacked: WebGpuKernel<'deepgemm_per_token_cast_packed'> = {
+  op: 'deepgemm_per_token_cast_packed',
+  async run(run, _params, operands, outputs) {
+    const x = matrixOf(tensorOf(operands, 'x'));
+    const blocks = { rows: x.rows, columns: x.columns, blockRows: 1, blockColumns: GROUP };
+    const across = blocksAcross(blocks);
+    const scales = run.scratch(x.rows * across * 4, 'scales');
+    const steps = run.scratch(x.rows * across * 4, 'steps');
+    const { scale, encode } = castRule(true);
+    const packed = tensorOf(outputs, 'scale').array;
+    await run.dispatch(
+      ...scaleCalls(run.gpu, x, blocks, scale, scales, steps),
+      ...encodeCalls(run.gpu, x, blocks, encode, steps, tensorOf(outputs, 'y').array),
+      ...packCalls(run.gpu, scales, x.rows, across, 23, packed, run.scratch(4, 'invalid scale')),
+    );
+  },
+};

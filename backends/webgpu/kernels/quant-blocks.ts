@@ -1,0 +1,64 @@
+import { rowMajor } from '../../../src/layout/plain.ts';
+import { type Blocks, blocksAcross, blocksDown } from '../../../src/ops/shared/block-quant.ts';
+import type { ElementType } from '../../../src/tensor/element-type.ts';
+import type { GpuArray } from '../buffers.ts';
+import { type GpuOperands, type GpuTensor, type OpRun, tensorOf } from './kernel.ts';
+import { byteWords, packByteCalls } from './mx-rules.ts';
+import { encodeCalls, type SourceMatrix, scaleCalls } from './quant-calls.ts';
+import type { EncodeRule, ScaleRule, SourceType } from './quant-rules.ts';
+
+/** How a quantiser gets from a matrix to scales and codes. */
+export interface QuantRule {
+  readonly scale: ScaleRule;
+  readonly encode: EncodeRule;
+}
+
+/** Quantises block by block into the outputs `y` and `scale`: float32 scales in any layout, or row-major e8m0 bytes. */
+export async function quantiseBlocks(
+  run: OpRun,
+  x: SourceMatrix,
+  blocks: Blocks,
+  rule: QuantRule,
+  outputs: GpuOperands,
+): Promise<void> {
+  const y = tensorOf(outputs, 'y');
+  const scale = tensorOf(outputs, 'scale');
+  const count = blocksDown(blocks) * blocksAcross(blocks);
+  const steps = run.scratch(count * 4, 'steps');
+  if (scale.type === 'e8m0') {
+    const bytes = byteWords(run, count, 'scale bytes');
+    await run.dispatch(
+      ...scaleCalls(run.gpu, x, blocks, rule.scale, bytes, steps),
+      ...encodeCalls(run.gpu, x, blocks, rule.encode, steps, y.array),
+      ...packByteCalls(run, bytes, count, scale.array),
+    );
+    return;
+  }
+  await placeScales(run, scale, (scales) =>
+    run.dispatch(
+      ...scaleCalls(run.gpu, x, blocks, rule.scale, scales, steps),
+      ...encodeCalls(run.gpu, x, blocks, rule.encode, steps, y.array),
+    ),
+  );
+}
+
+/** Lets `fill` write row-major 32-bit scales and stores them in the layout that the output asks for. */
+async function placeScales(run: OpRun, scale: GpuTensor, fill: (scales: GpuArray) => Promise<void>): Promise<void> {
+  const from = rowMajor(scale.layout.shape);
+  if (scale.layout.equals(from)) return fill(scale.array);
+  const scales = run.scratch(from.size * 4, 'scales');
+  await fill(scales);
+  await run.permute(scales, from, scale.array, scale.layout, 32);
+}
+
+/** A float operand as a matrix: all leading dimensions are rows. */
+export function matrixOf(x: GpuTensor): SourceMatrix & { readonly rows: number; readonly columns: number } {
+  const columns = x.layout.shape.at(-1) ?? 1;
+  return { array: x.array, type: sourceType(x.type), rows: columns === 0 ? 0 : x.layout.size / columns, columns };
+}
+
+/** The plans of the quantisers admit nothing else. */
+export function sourceType(type: ElementType): SourceType {
+  if (type === 'f32' || type === 'bf16' || type === 'f16') return type;
+  throw new TypeError(`the plan admitted a ${type} source`);
+}

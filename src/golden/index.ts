@@ -1,0 +1,20 @@
+/**
+ * The golden suite: cases with expected outputs, run on any backend and compared by code or by error bound.
+ *
+ * @example
+ * ```ts
+ * import { openGoldenFile, runGolden } from 'preshuffle/golden';
+ * import { fileSource } from 'preshuffle/io';
+ * import { openCpu } from 'preshuffle/backends/cpu';
+ * const report = await runGolden(openCpu(), [await openGoldenFile(await fileSource('gemm.safetensors'))]);
+ * console.log(report.passed, 'of', report.cases);
+ * ```
+ */
+export { knownGoldenOps } from './bindings/index.ts';
+export { type GoldenCase, parseCases } from './case.ts';
+export type { Expectation, GoldenCheck } from './check.ts';
+export { type Comparison, compareTensors, type Mismatch } from './compare.ts';
+export { GoldenCaseError } from './errors.ts';
+export type { TensorMetrics } from './metrics.ts';
+export type { BackendReport, CaseMetrics, CaseResult, CaseStatus, CheckMetrics } from './report.ts';
+export { countCases, type GoldenFile, openGoldenFile, type RunOptions, runGolden } from './run.ts';

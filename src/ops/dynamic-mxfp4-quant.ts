@@ -1,0 +1,48 @@
+import { encodeArray } from '../formats/encode.ts';
+import { packNibbles } from '../formats/pack.ts';
+import { rowMajor } from '../layout/plain.ts';
+import type { OpDefinition } from './op.ts';
+import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, requireEvenColumns, storedAs } from './shared/groups-output.ts';
+import { requireChoice, tritonMxfp4Rule } from './shared/groups-rules.ts';
+import { floatValues, requireRows } from './shared/rows.ts';
+
+const OP = 'dynamic_mxfp4_quant';
+
+/** Elements that share a scale (OCP MX v1.0). */
+const BLOCK = 32;
+
+export interface DynamicMxfp4QuantParams {
+  /** The kernel knows only this one. */
+  readonly mode?: 'Even';
+}
+
+/**
+ * AITER's Triton MXFP4 quantiser: as `mxfp4_quant` with mode Even, except that an infinite or NaN maximum gives scale
+ * byte 254 and not NaN. x [..., K] is f32, bf16 or f16 with even K; the last block of a row may be shorter. y is e2m1
+ * [..., K], scale e8m0 [..., ceil(K / 32)].
+ */
+export const dynamicMxfp4Quant: OpDefinition<DynamicMxfp4QuantParams, 'x', 'y' | 'scale'> = {
+  name: OP,
+  summary: 'activations to fp4 (e2m1) as the Triton kernel does it',
+  source: 'AITER aiter/ops/triton/quant dynamic_mxfp4_quant',
+  inputs: ['x'],
+  outputs: ['y', 'scale'],
+  plan(params, operands) {
+    requireChoice(OP, 'mode', params.mode ?? 'Even', ['Even']);
+    const x = requireRows(OP, operands, 'x');
+    requireEvenColumns(OP, x);
+    return {
+      y: { name: 'y', type: 'e2m1', layout: rowMajor(x.shape) },
+      scale: { name: 'scale', type: 'e8m0', layout: groupScaleLayout(x, BLOCK, 'row-major'), scaling: 'e8m0' },
+    };
+  },
+  reference(params, operands) {
+    const spec = dynamicMxfp4Quant.plan(params, operands);
+    const { rows, columns } = requireRows(OP, operands, 'x');
+    const grid = rowGroups(rows, columns, BLOCK);
+    const options = { convention: 'aiter' } as const;
+    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, tritonMxfp4Rule(), 'e2m1', options);
+    return { y: storedAs(spec.y, packNibbles(codes)), scale: storedAs(spec.scale, encodeArray('e8m0', scales)) };
+  },
+};

@@ -1,0 +1,97 @@
+import { OperandError } from '../errors.ts';
+import { formatFacts } from '../formats/facts.ts';
+import { rowMajor } from '../layout/plain.ts';
+import { requireRank } from '../tensor/expect.ts';
+import type { OpDefinition } from './op.ts';
+import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import {
+  FP8_FORMATS,
+  type Fp8Format,
+  requireChoice,
+  requireCount,
+  tritonFloor,
+  tritonRule,
+} from './shared/groups-rules.ts';
+import { type FloatSource, floatValues, type Rows, requireRows } from './shared/rows.ts';
+import { groupQuantBound, MIN_NORMAL } from './shared/rows-quant-bound.ts';
+
+const OP = 'fused_flatten_fp8_group_quant';
+
+export interface FusedFlattenFp8GroupQuantParams {
+  /** Elements that share a scale. Default 128. */
+  readonly group?: number;
+  /** Default `e4m3fn`. */
+  readonly format?: Fp8Format;
+  /** Store the scales group by group, with honest column-major strides; `fused_rms_fp8_group_quant` relabels them. Default false. */
+  readonly transposeScale?: boolean;
+}
+
+/**
+ * Flattens x [M, N1, N2] (f32, bf16 or f16; N2 a multiple of the group) to [M, N1 * N2] and quantises it in groups: the
+ * attention output on its way to the projection. scale is f32 [M, N1 * N2 / group].
+ */
+export const fusedFlattenFp8GroupQuant: OpDefinition<FusedFlattenFp8GroupQuantParams, 'x', 'y' | 'scale'> = {
+  name: OP,
+  summary: 'flatten heads and quantise to fp8 in groups',
+  source: 'AITER aiter/ops/triton/fused_fp8_quant.py fused_flatten_fp8_group_quant',
+  inputs: ['x'],
+  outputs: ['y', 'scale'],
+  plan(params, operands) {
+    const { format, group, transposeScale = false } = checked(params);
+    const flat = flattened(requireRows(OP, operands, 'x'), group);
+    const layout = groupScaleLayout(flat, group, transposeScale ? 'column-major' : 'row-major');
+    return {
+      y: { name: 'y', type: format, layout: rowMajor(flat.shape) },
+      scale: { name: 'scale', type: 'f32', layout, scaling: 'f32' },
+    };
+  },
+  reference(params, operands) {
+    const spec = fusedFlattenFp8GroupQuant.plan(params, operands);
+    const { format, group } = checked(params);
+    const { rows, columns } = flattened(requireRows(OP, operands, 'x'), group);
+    const rule = tritonRule(formatFacts(format).max, tritonFloor(operands.x.type as FloatSource));
+    const { codes, scales } = quantizeBlocks(floatValues(operands.x), rowGroups(rows, columns, group), rule, format);
+    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+  },
+  bound(params, operands) {
+    fusedFlattenFp8GroupQuant.plan(params, operands);
+    const { format, group } = checked(params);
+    const { rows, columns } = flattened(requireRows(OP, operands, 'x'), group);
+    const source = {
+      rows,
+      columns,
+      exact: Float64Array.from(floatValues(operands.x)),
+      shared: new Float64Array(rows),
+      own: 0,
+      flushed: new Float64Array(columns).fill(MIN_NORMAL),
+    };
+    return groupQuantBound(source, group, tritonFloor(operands.x.type as FloatSource), formatFacts(format).max);
+  },
+};
+
+function flattened(x: Rows, group: number): Rows {
+  requireRank(OP, x.tensor, 3, 3, '[tokens, heads, head size]');
+  if (x.columns % group !== 0) {
+    throw new OperandError(
+      OP,
+      'x',
+      `has segments of ${x.columns} elements [${x.shape.join(', ')}], expected a multiple of the group of ` +
+        `${group}: groups begin anew at every segment, and the scales of a cut-off one would overlap the next.`,
+    );
+  }
+  const rows = x.shape[0] as number;
+  const columns = x.tensor.layout.size / rows;
+  return { tensor: x.tensor, shape: [rows, columns], rows, columns };
+}
+
+function checked(params: FusedFlattenFp8GroupQuantParams): FusedFlattenFp8GroupQuantParams & {
+  readonly format: Fp8Format;
+  readonly group: number;
+} {
+  return {
+    ...params,
+    format: requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS),
+    group: requireCount(OP, 'group', params.group ?? 128),
+  };
+}

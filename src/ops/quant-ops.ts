@@ -1,0 +1,16 @@
+export { ceilToUe8m0 } from './ceil-to-ue8m0.ts';
+export { type DecodeParams, decode } from './decode.ts';
+export { deepgemmPerBlockCast } from './deepgemm-per-block-cast.ts';
+export { type DeepgemmCastParams, deepgemmPerTokenCast } from './deepgemm-per-token-cast.ts';
+export { deepgemmPerTokenCastPacked } from './deepgemm-per-token-cast-packed.ts';
+export { type DynamicMxfp4QuantParams, dynamicMxfp4Quant } from './dynamic-mxfp4-quant.ts';
+export { type EncodeParams, encode } from './encode.ts';
+export { type FusedFlattenFp8GroupQuantParams, fusedFlattenFp8GroupQuant } from './fused-flatten-fp8-group-quant.ts';
+export { type FusedRmsFp8GroupQuantParams, fusedRmsFp8GroupQuant } from './fused-rms-fp8-group-quant.ts';
+export { type MxScaleParams, mxScale } from './mx-scale.ts';
+export { type Mxfp4QuantParams, mxfp4Quant } from './mxfp4-quant.ts';
+export { type Mxfp8QuantParams, mxfp8Quant } from './mxfp8-quant.ts';
+export { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
+export { type Per1x128QuantParams, per1x128Quant } from './per-1x128-quant.ts';
+export { type PerTensorQuantParams, perTensorQuant } from './per-tensor-quant.ts';
+export { type PerTokenQuantParams, perTokenQuant } from './per-token-quant.ts';

@@ -1,6 +1,6 @@
 // Four scales to one 32-bit word, least significant byte first: the exponents of binary32 scales (DeepGEMM's packed
 // UE8M0) or bytes that lie one a word (MX scales). Scales that a row lacks at its end become zero bytes.
-// An exponent says nothing about the rest of a number, so the first scale that is no power of two is reported.
+// An exponent says nothing about the rest of a number, so scales that are no powers of two raise a flag.
 
 struct Shape {
   rows: u32,
@@ -10,14 +10,12 @@ struct Shape {
   // Words before the first scale and the first packed word: bindings start at aligned offsets.
   scale_lead: u32,
   word_lead: u32,
-  // Number of the first scale of this dispatch, for the report.
-  first_scale: u32,
 }
 
 @group(0) @binding(0) var<storage, read> shape: Shape;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 @group(0) @binding(2) var<storage, read_write> words: array<u32>;
-// 2^32 - 1 - number of the first scale with a sign or a mantissa; 0 where there is none.
+// 1 if some scale has a sign or a mantissa.
 @group(0) @binding(3) var<storage, read_write> invalid: atomic<u32>;
 
 @compute @workgroup_size(64)
@@ -35,10 +33,9 @@ fn main(
   let first = (word % across) * 4u;
   var packed = 0u;
   for (var j = 0u; j < 4u && first + j < shape.columns; j++) {
-    let number = row * shape.columns + first + j;
-    let scale = scales[shape.scale_lead + number];
+    let scale = scales[shape.scale_lead + row * shape.columns + first + j];
     if (shape.shift == 23u && (scale & 0x807fffffu) != 0u) {
-      atomicMax(&invalid, 0xffffffffu - (shape.first_scale + number));
+      atomicOr(&invalid, 1u);
     }
     packed |= ((scale >> shape.shift) & 255u) << (j * 8u);
   }

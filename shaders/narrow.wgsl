@@ -5,8 +5,8 @@
 //
 // WGSL promises neither a rounding mode for + and *, nor a correctly rounded division (2.5 ulp), nor subnormals (WGSL
 // spec, "Floating point accuracy"). A quantised code that sits next to a tie is decided by the last bit, so whatever
-// decides bits goes through these functions: IEEE 754 round-to-nearest-even, subnormals in and out, infinities. A NaN
-// operand is passed on with its sign (the first, if both are); an invalid operation gives 0x7fc00000.
+// decides bits goes through these functions: IEEE 754 round-to-nearest-even, subnormals in and out, infinities, and
+// one NaN (0x7fc00000), so that results do not depend on which NaN a device would have made.
 
 const SF_SIGN: u32 = 0x80000000u;
 const SF_MAGNITUDE: u32 = 0x7fffffffu;
@@ -16,10 +16,6 @@ const SF_HIDDEN: u32 = 0x00800000u;
 
 fn sf_is_nan(a: u32) -> bool {
   return (a & SF_MAGNITUDE) > SF_INFINITY;
-}
-
-fn sf_pass_nan(a: u32, b: u32) -> u32 {
-  return select(b, a, sf_is_nan(a)) | 0x00400000u;
 }
 
 // A finite non-zero number as significand * 2^(exponent - 150) with the significand in [2^23, 2^24).
@@ -62,10 +58,7 @@ fn sf_div(a: u32, b: u32) -> u32 {
   let x = a & SF_MAGNITUDE;
   let y = b & SF_MAGNITUDE;
   let sign = (a ^ b) & SF_SIGN;
-  if (x > SF_INFINITY || y > SF_INFINITY) {
-    return sf_pass_nan(a, b);
-  }
-  if (x == y && (x == 0u || x == SF_INFINITY)) {
+  if (x > SF_INFINITY || y > SF_INFINITY || (x == y && (x == 0u || x == SF_INFINITY))) {
     return SF_NAN;
   }
   if (x == SF_INFINITY || y == 0u) {
@@ -98,10 +91,7 @@ fn sf_mul(a: u32, b: u32) -> u32 {
   let x = a & SF_MAGNITUDE;
   let y = b & SF_MAGNITUDE;
   let sign = (a ^ b) & SF_SIGN;
-  if (x > SF_INFINITY || y > SF_INFINITY) {
-    return sf_pass_nan(a, b);
-  }
-  if ((x == SF_INFINITY && y == 0u) || (y == SF_INFINITY && x == 0u)) {
+  if (x > SF_INFINITY || y > SF_INFINITY || (x == SF_INFINITY && y == 0u) || (y == SF_INFINITY && x == 0u)) {
     return SF_NAN;
   }
   if (x == SF_INFINITY || y == SF_INFINITY) {
@@ -138,10 +128,7 @@ fn sf_add(a: u32, b: u32) -> u32 {
   let big = x & SF_MAGNITUDE;
   let small = y & SF_MAGNITUDE;
   let opposite = ((a ^ b) & SF_SIGN) != 0u;
-  if (big > SF_INFINITY) {
-    return sf_pass_nan(a, b);
-  }
-  if (small == SF_INFINITY && opposite) {
+  if (big > SF_INFINITY || (small == SF_INFINITY && opposite)) {
     return SF_NAN;
   }
   if (big == SF_INFINITY) {
@@ -177,10 +164,7 @@ fn sf_sqrt(a: u32) -> u32 {
   if ((a & SF_MAGNITUDE) == 0u) {
     return a;
   }
-  if (sf_is_nan(a)) {
-    return sf_pass_nan(a, a);
-  }
-  if ((a & SF_SIGN) != 0u) {
+  if (a > SF_INFINITY) {
     return SF_NAN;
   }
   if (a == SF_INFINITY) {

@@ -1,5 +1,5 @@
 import { ParameterError } from '../errors.ts';
-import { decodeTable } from './decode.ts';
+import { decode } from './decode.ts';
 import { E8M0_NAN } from './encode-e8m0.ts';
 import { f32Bits, f32FromBits } from './f32.ts';
 
@@ -9,7 +9,9 @@ export type MxScaleMode = 'RoundDown' | 'RoundUp' | 'Even' | 'Ceil';
 /** Element types that MX blocks are quantised to. */
 export type MxElement = 'e2m1' | 'e4m3fn' | 'e4m3fnuz';
 
+/** Every `MxScaleMode`. */
 export const MX_SCALE_MODES: readonly MxScaleMode[] = ['RoundDown', 'RoundUp', 'Even', 'Ceil'];
+/** Every `MxElement`. */
 export const MX_ELEMENTS: readonly MxElement[] = ['e2m1', 'e4m3fn', 'e4m3fnuz'];
 
 /** Exponent of the largest power of two that an element type holds, its largest value, and its mantissa bits. */
@@ -27,11 +29,15 @@ const ELEMENT: Readonly<
  * - `RoundUp` (AITER's default, DeepSeek): the smallest power of two at least amax / max, so that nothing saturates;
  * - `Even`: as RoundDown, after rounding amax to the element's precision;
  * - `Ceil`: the smallest power of two at least amax / 2^maxPow2.
- * A NaN or infinite amax gives 255.
+ * A NaN or infinite amax gives 255. AITER's HIP kernels multiply by the float32 reciprocal of max where its Python
+ * divides; the byte is the same.
  *
  * @param amax largest magnitude of the block, rounded to float32; its sign is ignored
+ * @throws ParameterError for an unknown element type or mode
  */
 export function mxScaleByte(amax: number, element: MxElement, mode: MxScaleMode): number {
+  requireChoice('element', element, MX_ELEMENTS);
+  requireChoice('mode', mode, MX_SCALE_MODES);
   const { maxPow2, max, mantissaBits } = ELEMENT[element];
   const magnitude = Math.abs(Math.fround(amax));
   if (!Number.isFinite(magnitude)) return E8M0_NAN;
@@ -50,6 +56,11 @@ export function mxScaleByte(amax: number, element: MxElement, mode: MxScaleMode)
   }
 }
 
+function requireChoice(parameter: string, given: string, choices: readonly string[]): void {
+  if (choices.includes(given)) return;
+  throw new ParameterError('mxScaleByte', parameter, `is "${given}", expected one of ${choices.join(', ')}.`);
+}
+
 /** Exponent byte of the smallest power of two not below a positive float32. */
 function ceilExponent(bits: number): number {
   const exponent = bits >>> 23;
@@ -65,15 +76,20 @@ export function ceilToUe8m0(x: number): number {
   return f32FromBits(Math.min(254, Math.max(1, exponent)) << 23);
 }
 
-/** The value of an e8m0 byte: 2^(byte - 127), NaN for 255. 0 is 2^-127, a float32 subnormal, and not 0. */
+/**
+ * The value of an e8m0 byte: 2^(byte - 127), NaN for 255. 0 is 2^-127, a float32 subnormal, and not 0.
+ * @throws ParameterError unless the byte is an integer 0..255
+ */
 export function e8m0ToF32(byte: number): number {
-  return decodeTable('e8m0')[byte] ?? Number.NaN;
+  return decode('e8m0', byte);
 }
 
 /**
  * DeepGEMM's `pack_ue8m0_to_int`: the exponent bytes of four neighbouring scales in one int32, the first in the lowest byte.
- * @param scales positive powers of two; the length is a multiple of 4
- * @throws ParameterError for a scale that is not a power of two: packing it would silently truncate. Use `ceilToUe8m0` first.
+ * @param scales powers of two, or 0 for padding; the length is a multiple of 4
+ * @returns a quarter as many words
+ * @throws ParameterError for a scale that is not a power of two, which the CUDA kernel would truncate or let leak into
+ * its neighbours: apply `ceilToUe8m0` first
  */
 export function packUe8m0(scales: Float32Array): Int32Array {
   if (scales.length % 4 !== 0) {
@@ -99,7 +115,10 @@ export function packUe8m0(scales: Float32Array): Int32Array {
   return out;
 }
 
-/** The inverse of `packUe8m0`: four float32 powers of two for each int32. Byte 0 gives 0, as DeepGEMM's shift does. */
+/**
+ * The inverse of `packUe8m0`: four float32 powers of two for each int32. It shifts the byte into the exponent field, as
+ * DeepGEMM and SGLang do: byte 0 gives 0 where e8m0 says 2^-127, and 255 gives infinity where e8m0 says NaN.
+ */
 export function unpackUe8m0(words: Int32Array): Float32Array {
   const out = new Float32Array(words.length * 4);
   const bits = new Uint32Array(out.buffer);

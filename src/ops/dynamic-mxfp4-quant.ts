@@ -17,9 +17,16 @@ export interface DynamicMxfp4QuantParams {
   readonly mode?: 'Even';
 }
 
+/** Byte of scale 1. The kernel converts the unbiased exponent to uint8, which saturates at 0, before it adds the bias. */
+const SMALLEST_STORED = 127;
+
 /**
- * AITER's Triton MXFP4 quantiser: as `mxfp4_quant` with mode Even, except that an infinite or NaN maximum gives scale
- * byte 254 and not NaN. x [..., K] is f32, bf16 or f16 with even K; the last block of a row may be shorter. y is e2m1
+ * AITER's Triton MXFP4 quantiser, as it runs on a CUDA device: codes as `mxfp4_quant` with mode Even has them, except that
+ * an infinite or NaN maximum counts as scale byte 254 and not as NaN. The stored scale is never below 1, although the
+ * elements are scaled by the true one: blocks whose largest magnitude is below 3.5 do not dequantise to what they were. The scales
+ * that belong to the codes are those of `mxfp4_quant`.
+ *
+ * x [..., K] is f32, bf16 or f16 with even K; the last block of a row may be shorter. y is e2m1
  * [..., K], scale e8m0 [..., ceil(K / 32)].
  */
 export const dynamicMxfp4Quant: OpDefinition<DynamicMxfp4QuantParams, 'x', 'y' | 'scale'> = {
@@ -43,6 +50,12 @@ export const dynamicMxfp4Quant: OpDefinition<DynamicMxfp4QuantParams, 'x', 'y' |
     const grid = rowGroups(rows, columns, BLOCK);
     const options = { convention: 'aiter' } as const;
     const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, tritonMxfp4Rule(), 'e2m1', options);
-    return { y: storedAs(spec.y, packNibbles(codes)), scale: storedAs(spec.scale, encodeArray('e8m0', scales)) };
+    return {
+      y: storedAs(spec.y, packNibbles(codes)),
+      scale: storedAs(
+        spec.scale,
+        encodeArray('e8m0', scales).map((byte) => Math.max(byte, SMALLEST_STORED)),
+      ),
+    };
   },
 };

@@ -4,7 +4,7 @@ import { rowMajor } from '../layout/plain.ts';
 import { requireRank } from '../tensor/expect.ts';
 import type { OpDefinition } from './op.ts';
 import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
   type Fp8Format,
@@ -23,8 +23,11 @@ export interface FusedFlattenFp8GroupQuantParams {
   readonly group?: number;
   /** Default `e4m3fn`. */
   readonly format?: Fp8Format;
-  /** Store the scales group by group, with honest column-major strides; `fused_rms_fp8_group_quant` relabels them. Default false. */
-  readonly transposeScale?: boolean;
+  /**
+   * How the scales lie in memory. Default `row-major`. AITER's `transpose_scale=True` is `column-major` here, whereas its
+   * RMSNorm kernel gives `transposed-view`: the bytes agree, the strides do not.
+   */
+  readonly scaleStore?: ScaleStore;
 }
 
 /**
@@ -38,9 +41,9 @@ export const fusedFlattenFp8GroupQuant: OpDefinition<FusedFlattenFp8GroupQuantPa
   inputs: ['x'],
   outputs: ['y', 'scale'],
   plan(params, operands) {
-    const { format, group, transposeScale = false } = checked(params);
+    const { format, group, scaleStore } = checked(params);
     const flat = flattened(requireRows(OP, operands, 'x'), group);
-    const layout = groupScaleLayout(flat, group, transposeScale ? 'column-major' : 'row-major');
+    const layout = groupScaleLayout(flat, group, scaleStore);
     return {
       y: { name: 'y', type: format, layout: rowMajor(flat.shape) },
       scale: { name: 'scale', type: 'f32', layout, scaling: 'f32' },
@@ -85,13 +88,10 @@ function flattened(x: Rows, group: number): Rows {
   return { tensor: x.tensor, shape: [rows, columns], rows, columns };
 }
 
-function checked(params: FusedFlattenFp8GroupQuantParams): FusedFlattenFp8GroupQuantParams & {
-  readonly format: Fp8Format;
-  readonly group: number;
-} {
+function checked(params: FusedFlattenFp8GroupQuantParams): Required<FusedFlattenFp8GroupQuantParams> {
   return {
-    ...params,
     format: requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS),
     group: requireCount(OP, 'group', params.group ?? 128),
+    scaleStore: requireChoice(OP, 'scaleStore', params.scaleStore ?? 'row-major', SCALE_STORES),
   };
 }

@@ -1,7 +1,7 @@
 import { rowMajor } from '../layout/plain.ts';
 import type { OpDefinition } from './op.ts';
 import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
   type Fp8Format,
@@ -22,15 +22,18 @@ export interface Per1x128QuantParams {
   readonly math?: GroupMath;
   /** Elements that share a scale. Default 128. */
   readonly group?: number;
-  /** Store the scales group by group (`transpose_scale=True`): the bytes that preshuffled GEMMs read. Default false. */
-  readonly transposeScale?: boolean;
+  /**
+   * How the scales lie in memory. Default `row-major`; `transposed-view` is AITER's `transpose_scale=True`: what
+   * preshuffled GEMMs read.
+   */
+  readonly scaleStore?: ScaleStore;
 }
 
 /**
  * Quantises activations to fp8 with one float32 scale for each 128 elements of a row.
  *
  * x [..., K] is f32, bf16 or f16, K a multiple of the group; y has its shape, scale is f32 [..., K / group], or
- * [rows, K / group] in the transposed-view layout.
+ * [rows, K / group] when transposed.
  */
 export const per1x128Quant: OpDefinition<Per1x128QuantParams, 'x', 'y' | 'scale'> = {
   name: OP,
@@ -39,10 +42,10 @@ export const per1x128Quant: OpDefinition<Per1x128QuantParams, 'x', 'y' | 'scale'
   inputs: ['x'],
   outputs: ['y', 'scale'],
   plan(params, operands) {
-    const { format, group, transposeScale = false } = checked(params);
+    const { format, group, scaleStore } = checked(params);
     const x = requireRows(OP, operands, 'x');
     requireColumnsMultipleOf(OP, x, group);
-    const layout = groupScaleLayout(x, group, transposeScale ? 'transposed-view' : 'row-major');
+    const layout = groupScaleLayout(x, group, scaleStore);
     return {
       y: { name: 'y', type: format, layout: rowMajor(x.shape) },
       scale: { name: 'scale', type: 'f32', layout, scaling: 'f32' },
@@ -58,13 +61,13 @@ export const per1x128Quant: OpDefinition<Per1x128QuantParams, 'x', 'y' | 'scale'
   },
 };
 
-function checked(params: Per1x128QuantParams): Per1x128QuantParams & {
-  readonly format: Fp8Format;
-  readonly math: GroupMath;
-  readonly group: number;
-} {
+function checked(params: Per1x128QuantParams): Required<Per1x128QuantParams> {
   const format = requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS);
   const maths = format === 'e4m3fn' ? GROUP_MATHS : GROUP_MATHS.filter((name) => name !== 'sglang-cuda');
-  const math = requireChoice(OP, 'math', params.math ?? 'torch', maths);
-  return { ...params, format, math, group: requireCount(OP, 'group', params.group ?? 128) };
+  return {
+    format,
+    math: requireChoice(OP, 'math', params.math ?? 'torch', maths),
+    group: requireCount(OP, 'group', params.group ?? 128),
+    scaleStore: requireChoice(OP, 'scaleStore', params.scaleStore ?? 'row-major', SCALE_STORES),
+  };
 }

@@ -1,8 +1,9 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
-import { blocksAcross } from '../../../src/ops/shared/block-quant.ts';
+import { blocksAcross, rowGroups } from '../../../src/ops/shared/groups.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
-import { matrixOf, type QuantRule, quantiseBlocks } from './quant-blocks.ts';
+import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 import { encodeCalls, packCalls, scaleCalls } from './quant-calls.ts';
+import type { QuantRule } from './quant-rules.ts';
 
 const GROUP = 128;
 /** DeepGEMM's lower limit of amax. */
@@ -22,10 +23,10 @@ function castKernel<N extends 'deepgemm_per_token_cast' | 'deepgemm_per_block_ca
 ): WebGpuKernel<N> {
   return {
     op,
-    async run(run, { ue8m0 }, operands, outputs) {
+    async run(run, { ue8m0 = false }, operands, outputs) {
       const x = matrixOf(tensorOf(operands, 'x'));
-      const blocks = { rows: x.rows, columns: x.columns, blockRows, blockColumns: GROUP };
-      await quantiseBlocks(run, x, blocks, castRule(ue8m0), outputs);
+      const grid = { rows: x.rows, columns: x.columns, blockRows, blockColumns: GROUP };
+      await quantiseBlocks(run, x, grid, castRule(ue8m0), outputs);
     },
   };
 }
@@ -40,15 +41,15 @@ export const deepgemmPerTokenCastPacked: WebGpuKernel<'deepgemm_per_token_cast_p
   op: 'deepgemm_per_token_cast_packed',
   async run(run, _params, operands, outputs) {
     const x = matrixOf(tensorOf(operands, 'x'));
-    const blocks = { rows: x.rows, columns: x.columns, blockRows: 1, blockColumns: GROUP };
-    const across = blocksAcross(blocks);
+    const grid = rowGroups(x.rows, x.columns, GROUP);
+    const across = blocksAcross(grid);
     const scales = run.scratch(x.rows * across * 4, 'scales');
     const steps = run.scratch(x.rows * across * 4, 'steps');
     const { scale, encode } = castRule(true);
     const packed = tensorOf(outputs, 'scale').array;
     await run.dispatch(
-      ...scaleCalls(run.gpu, x, blocks, scale, scales, steps),
-      ...encodeCalls(run.gpu, x, blocks, encode, steps, tensorOf(outputs, 'y').array),
+      ...scaleCalls(run.gpu, x, grid, scale, scales, steps),
+      ...encodeCalls(run.gpu, x, grid, encode, steps, tensorOf(outputs, 'y').array),
       ...packCalls(run.gpu, scales, x.rows, across, 23, packed, run.scratch(4, 'invalid scale')),
     );
   },

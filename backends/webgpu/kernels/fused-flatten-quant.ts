@@ -1,6 +1,6 @@
-import { decode } from '../../../src/formats/decode.ts';
-import { encode } from '../../../src/formats/encode.ts';
-import { TRITON_AMAX_FLOOR } from '../../../src/ops/shared/triton-group-quant.ts';
+import { formatFacts } from '../../../src/formats/facts.ts';
+import { rowGroups } from '../../../src/ops/shared/groups.ts';
+import { tritonFloor } from '../../../src/ops/shared/groups-rules.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { quantiseBlocks, sourceType } from './quant-blocks.ts';
 import { tritonRule } from './quant-rules.ts';
@@ -12,9 +12,8 @@ export const fusedFlattenQuant: WebGpuKernel<'fused_flatten_fp8_group_quant'> = 
     const type = sourceType(x.type);
     // The flattened shape; the bytes of x are the same.
     const [rows = 0, columns = 0] = tensorOf(outputs, 'y').layout.shape;
-    const blocks = { rows, columns, blockRows: 1, blockColumns: params.group ?? 128 };
-    // The source computes the amax in the type of x, so its floor is rounded to that type.
-    const floor = decode(type, encode(type, TRITON_AMAX_FLOOR));
-    await quantiseBlocks(run, { array: x.array, type }, blocks, tritonRule(floor), outputs);
+    const format = params.format ?? 'e4m3fn';
+    const rule = tritonRule(format, formatFacts(format).max, tritonFloor(type));
+    await quantiseBlocks(run, { array: x.array, type }, rowGroups(rows, columns, params.group ?? 128), rule, outputs);
   },
 };

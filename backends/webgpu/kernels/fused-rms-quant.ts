@@ -1,5 +1,6 @@
 import { f32Bits } from '../../../src/formats/f32.ts';
-import { TRITON_AMAX_FLOOR } from '../../../src/ops/shared/triton-group-quant.ts';
+import { formatFacts } from '../../../src/formats/facts.ts';
+import { rowGroups } from '../../../src/ops/shared/groups.ts';
 import type { GpuArray } from '../buffers.ts';
 import type { KernelCall } from '../kernel.ts';
 import { bindWindow } from '../split.ts';
@@ -13,21 +14,30 @@ export const fusedRmsQuant: WebGpuKernel<'fused_rms_fp8_group_quant'> = {
   op: 'fused_rms_fp8_group_quant',
   async run(run, params, operands, outputs) {
     const { rows, columns } = matrixOf(tensorOf(operands, 'x'));
-    const count = rows * columns;
-    const sums = run.scratch(count * 4, 'sums');
-    const normed = run.scratch(count * 4, 'norm');
+    const resOut = tensorOf(outputs, 'res_out');
+    const norm = tensorOf(outputs, 'norm');
+    const sums = wordsFor(run, resOut);
+    const normed = wordsFor(run, norm);
     await run.dispatch(
-      ...normaliseCalls(run, operands, params.epsilon, sums, normed),
-      ...narrowed(run, sums, tensorOf(outputs, 'residual_out')),
-      ...narrowed(run, normed, tensorOf(outputs, 'norm')),
+      ...normaliseCalls(run, operands, params.eps ?? 1e-6, sums, normed),
+      ...narrowed(run, sums, resOut),
+      ...narrowed(run, normed, norm),
     );
-    const blocks = { rows, columns, blockRows: 1, blockColumns: params.group ?? 128 };
-    await quantiseBlocks(run, { array: normed, type: 'f32' }, blocks, tritonRule(TRITON_AMAX_FLOOR), outputs);
+    const format = params.format ?? 'e4m3fn';
+    const rule = tritonRule(format, formatFacts(format).max);
+    const grid = rowGroups(rows, columns, params.group ?? 128);
+    await quantiseBlocks(run, { array: normed, type: 'f32' }, grid, rule, outputs);
   },
 };
 
+/** Where the float32 values of an output are computed: in place when it is float32 itself. */
+function wordsFor(run: OpRun, output: GpuTensor): GpuArray {
+  return output.type === 'f32' ? output.array : run.scratch(output.layout.size * 4, `${output.name} in float32`);
+}
+
 function narrowed(run: OpRun, words: GpuArray, to: GpuTensor): readonly KernelCall[] {
-  return narrowCalls(run.gpu, words, to.layout.size, to.type === 'f16' ? 'f16' : 'bf16', to.array);
+  const type = sourceType(to.type);
+  return type === 'f32' ? [] : narrowCalls(run.gpu, words, to.layout.size, type, to.array);
 }
 
 function normaliseCalls(
@@ -39,9 +49,9 @@ function normaliseCalls(
 ): readonly KernelCall[] {
   const x = tensorOf(operands, 'x');
   const { rows, columns } = matrixOf(x);
-  const weight = tensorOf(operands, 'weight');
+  const weight = tensorOf(operands, 'w');
   // Without a residual the shader does not read it, but something must be bound.
-  const residual = operands.residual ?? x;
+  const residual = operands.r ?? x;
   const xRow = columns * sourceBytes(sourceType(x.type));
   const residualRow = columns * sourceBytes(sourceType(residual.type));
   const resultRow = columns * 4;
@@ -58,7 +68,7 @@ function normaliseCalls(
       SOURCE[sourceType(x.type)],
       SOURCE[sourceType(residual.type)],
       SOURCE[sourceType(weight.type)],
-      operands.residual === undefined ? 0 : 1,
+      operands.r === undefined ? 0 : 1,
       xs.lead / 4,
       residuals.lead / 4,
       target.lead / 4,

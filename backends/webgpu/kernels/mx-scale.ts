@@ -7,7 +7,7 @@ export const mxScale: WebGpuKernel<'mx_scale'> = {
   op: 'mx_scale',
   async run(run, { element, mode }, operands, outputs) {
     const x = tensorOf(operands, 'x');
-    const count = x.layout.size;
+    const count = x.layout.storageSize;
     const bytes = byteWords(run, count, 'scale bytes');
     const steps = run.scratch(count * 4, 'steps');
     const grid = { rows: count, columns: 1, blockRows: 1, blockColumns: 1 };

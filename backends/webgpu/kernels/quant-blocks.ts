@@ -1,43 +1,37 @@
 import { rowMajor } from '../../../src/layout/plain.ts';
-import { type Blocks, blocksAcross, blocksDown } from '../../../src/ops/shared/block-quant.ts';
+import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
 import type { ElementType } from '../../../src/tensor/element-type.ts';
 import type { GpuArray } from '../buffers.ts';
 import { type GpuOperands, type GpuTensor, type OpRun, tensorOf } from './kernel.ts';
 import { byteWords, packByteCalls } from './mx-rules.ts';
 import { encodeCalls, type SourceMatrix, scaleCalls } from './quant-calls.ts';
-import type { EncodeRule, ScaleRule, SourceType } from './quant-rules.ts';
-
-/** How a quantiser gets from a matrix to scales and codes. */
-export interface QuantRule {
-  readonly scale: ScaleRule;
-  readonly encode: EncodeRule;
-}
+import type { QuantRule, SourceType } from './quant-rules.ts';
 
 /** Quantises block by block into the outputs `y` and `scale`: float32 scales in any layout, or row-major e8m0 bytes. */
 export async function quantiseBlocks(
   run: OpRun,
   x: SourceMatrix,
-  blocks: Blocks,
+  grid: BlockGrid,
   rule: QuantRule,
   outputs: GpuOperands,
 ): Promise<void> {
   const y = tensorOf(outputs, 'y');
   const scale = tensorOf(outputs, 'scale');
-  const count = blocksDown(blocks) * blocksAcross(blocks);
+  const count = blocksDown(grid) * blocksAcross(grid);
   const steps = run.scratch(count * 4, 'steps');
   if (scale.type === 'e8m0') {
     const bytes = byteWords(run, count, 'scale bytes');
     await run.dispatch(
-      ...scaleCalls(run.gpu, x, blocks, rule.scale, bytes, steps),
-      ...encodeCalls(run.gpu, x, blocks, rule.encode, steps, y.array),
+      ...scaleCalls(run.gpu, x, grid, rule.scale, bytes, steps),
+      ...encodeCalls(run.gpu, x, grid, rule.encode, steps, y.array),
       ...packByteCalls(run, bytes, count, scale.array),
     );
     return;
   }
   await placeScales(run, scale, (scales) =>
     run.dispatch(
-      ...scaleCalls(run.gpu, x, blocks, rule.scale, scales, steps),
-      ...encodeCalls(run.gpu, x, blocks, rule.encode, steps, y.array),
+      ...scaleCalls(run.gpu, x, grid, rule.scale, scales, steps),
+      ...encodeCalls(run.gpu, x, grid, rule.encode, steps, y.array),
     ),
   );
 }

@@ -1,4 +1,4 @@
-import { type Blocks, blocksAcross, blocksDown } from '../../../src/ops/shared/block-quant.ts';
+import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
 import type { GpuArray } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
 import type { Gpu } from '../gpu.ts';
@@ -27,7 +27,7 @@ export interface SourceMatrix {
 export function scaleCalls(
   gpu: Gpu,
   x: SourceMatrix,
-  grid: Blocks,
+  grid: BlockGrid,
   rule: ScaleRule,
   scales: GpuArray,
   steps: GpuArray,
@@ -65,7 +65,7 @@ export function scaleCalls(
 export function encodeCalls(
   gpu: Gpu,
   x: SourceMatrix,
-  grid: Blocks,
+  grid: BlockGrid,
   rule: EncodeRule,
   steps: GpuArray,
   y: GpuArray,
@@ -109,7 +109,7 @@ export function packCalls(
   return spansOf(gpu, words, rows, [columns * 4, across * 4], 1).map(({ start, end }) => {
     const source = bindWindow(gpu, words, start * columns * 4, end * columns * 4);
     const target = bindWindow(gpu, packed, start * across * 4, end * across * 4);
-    const parameters = Uint32Array.of(end - start, columns, shift, source.lead / 4, target.lead / 4, start * columns);
+    const parameters = Uint32Array.of(end - start, columns, shift, source.lead / 4, target.lead / 4);
     return {
       shader: 'exponent_pack',
       bindings: [parameters, source.binding, target.binding, invalid],

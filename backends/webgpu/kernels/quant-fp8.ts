@@ -1,11 +1,11 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
+import { rowGroups } from '../../../src/ops/shared/groups.ts';
+import type { Fp8Format, GroupMath } from '../../../src/ops/shared/groups-rules.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
-import { matrixOf, type QuantRule, quantiseBlocks } from './quant-blocks.ts';
+import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 import { encodeCalls, scaleCalls } from './quant-calls.ts';
+import { AMAX_FLOOR, type QuantRule, tritonRule } from './quant-rules.ts';
 
-const GROUP = 128;
-/** Lower limit of amax in group kernels. */
-const AMAX_FLOOR = 1e-10;
 /** SGLang's Triton kernels use 224 on gfx942, although the format goes to 240. */
 const SGLANG_FNUZ_MAX = 224;
 /** Row lengths that AITER's HIP per-token quantiser hands to its group kernel, with its floor. */
@@ -14,12 +14,9 @@ const GROUP_KERNEL_COLUMNS: readonly number[] = [32, 64, 128];
 /** Elements of a partial maximum of the whole tensor. */
 const PARTIAL = 4096;
 
-/** Whose arithmetic; the ops document each. */
-type Fp8Math = 'torch' | 'hip' | 'aiter-triton' | 'sglang-triton' | 'sglang-cuda';
-
 interface Fp8Params {
-  readonly format?: 'e4m3fn' | 'e4m3fnuz';
-  readonly math?: Fp8Math;
+  readonly format?: Fp8Format;
+  readonly math?: GroupMath;
 }
 
 /** @param floor lower limit of amax of every producer but torch */
@@ -34,9 +31,9 @@ function fp8Rule({ format = 'e4m3fn', math = 'torch' }: Fp8Params, floor: number
         encode: { format, by: 'multiply', limit: 'med3', max },
       };
     case 'aiter-triton':
-      return dividedRule(format, max, floor);
+      return tritonRule(format, max, floor);
     case 'sglang-triton':
-      return dividedRule(format, format === 'e4m3fnuz' ? SGLANG_FNUZ_MAX : max, floor);
+      return tritonRule(format, format === 'e4m3fnuz' ? SGLANG_FNUZ_MAX : max, floor);
     case 'sglang-cuda':
       return {
         scale: { ignoreNan: true, floor, by: 'multiply', factor: 1 / max, step: 'max-over-amax', stepMax: max },
@@ -45,19 +42,12 @@ function fp8Rule({ format = 'e4m3fn', math = 'torch' }: Fp8Params, floor: number
   }
 }
 
-function dividedRule(format: 'e4m3fn' | 'e4m3fnuz', max: number, floor: number): QuantRule {
-  return {
-    scale: { floor, by: 'divide', factor: max, step: 'inverse' },
-    encode: { format, by: 'multiply', limit: 'clamp', max },
-  };
-}
-
 export const per1x128Quant: WebGpuKernel<'per_1x128_quant'> = {
   op: 'per_1x128_quant',
   async run(run, params, operands, outputs) {
     const x = matrixOf(tensorOf(operands, 'x'));
-    const blocks = { rows: x.rows, columns: x.columns, blockRows: 1, blockColumns: GROUP };
-    await quantiseBlocks(run, x, blocks, fp8Rule(params), outputs);
+    const grid = rowGroups(x.rows, x.columns, params.group ?? 128);
+    await quantiseBlocks(run, x, grid, fp8Rule(params), outputs);
   },
 };
 
@@ -65,9 +55,9 @@ export const perTokenQuant: WebGpuKernel<'per_token_quant'> = {
   op: 'per_token_quant',
   async run(run, params, operands, outputs) {
     const x = matrixOf(tensorOf(operands, 'x'));
-    const blocks = { rows: x.rows, columns: x.columns, blockRows: 1, blockColumns: x.columns };
+    const grid = rowGroups(x.rows, x.columns, x.columns);
     const floor = GROUP_KERNEL_COLUMNS.includes(x.columns) ? AMAX_FLOOR : 0;
-    await quantiseBlocks(run, x, blocks, fp8Rule(params, floor), outputs);
+    await quantiseBlocks(run, x, grid, fp8Rule(params, floor), outputs);
   },
 };
 

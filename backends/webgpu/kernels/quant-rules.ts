@@ -1,7 +1,5 @@
 import { f32Bits } from '../../../src/formats/f32.ts';
-import { formatFacts } from '../../../src/formats/facts.ts';
-import type { Blocks } from '../../../src/ops/shared/block-quant.ts';
-import { INVERSE_FP8_MAX } from '../../../src/ops/shared/triton-group-quant.ts';
+import type { BlockGrid } from '../../../src/ops/shared/groups.ts';
 
 /*
  * The numeric rules of the quantisers as data for quant_scale.wgsl and quant_encode.wgsl. The numbers of the enumerations
@@ -61,7 +59,7 @@ export interface EncodeRule {
 }
 
 /** Lanes of a workgroup of 256 that work on one block: about four elements each. */
-export function lanesFor(grid: Blocks): number {
+export function lanesFor(grid: BlockGrid): number {
   const elements = Math.min(grid.blockRows, grid.rows) * Math.min(grid.blockColumns, grid.columns);
   const wanted = Math.ceil(Math.log2(Math.max(1, elements / 4)));
   return Math.min(256, 2 ** wanted);
@@ -80,7 +78,7 @@ export interface EncodeLeads {
 }
 
 /** The `Rule` struct of `quant_scale.wgsl`. */
-export function scaleRuleWords(grid: Blocks, source: number, leads: ScaleLeads, rule: ScaleRule): Uint32Array {
+export function scaleRuleWords(grid: BlockGrid, source: number, leads: ScaleLeads, rule: ScaleRule): Uint32Array {
   return Uint32Array.of(
     grid.rows,
     grid.columns,
@@ -106,7 +104,7 @@ export function scaleRuleWords(grid: Blocks, source: number, leads: ScaleLeads, 
 }
 
 /** The `Rule` struct of `quant_encode.wgsl`. */
-export function encodeRuleWords(grid: Blocks, source: number, leads: EncodeLeads, rule: EncodeRule): Uint32Array {
+export function encodeRuleWords(grid: BlockGrid, source: number, leads: EncodeLeads, rule: EncodeRule): Uint32Array {
   return Uint32Array.of(
     grid.rows,
     grid.columns,
@@ -123,10 +121,19 @@ export function encodeRuleWords(grid: Blocks, source: number, leads: EncodeLeads
   );
 }
 
-/** The group quantiser of AITER's fused Triton kernels: scale = amax * fl(1 / 448), code = clamp(x * fl(1 / scale)). */
-export function tritonRule(floor: number): { readonly scale: ScaleRule; readonly encode: EncodeRule } {
+/** How a quantiser gets from a matrix to scales and codes. */
+export interface QuantRule {
+  readonly scale: ScaleRule;
+  readonly encode: EncodeRule;
+}
+
+/** Lower limit of amax in most group kernels. */
+export const AMAX_FLOOR = 1e-10;
+
+/** AITER's and SGLang's Triton kernels: scale = amax * fl(1 / max), code = clamp(x * fl(1 / scale)). */
+export function tritonRule(format: 'e4m3fn' | 'e4m3fnuz', max: number, floor: number = AMAX_FLOOR): QuantRule {
   return {
-    scale: { floor, by: 'multiply', factor: INVERSE_FP8_MAX, step: 'inverse' },
-    encode: { format: 'e4m3fn', by: 'multiply', limit: 'clamp', max: formatFacts('e4m3fn').max },
+    scale: { floor, by: 'multiply', factor: 1 / max, step: 'inverse' },
+    encode: { format, by: 'multiply', limit: 'clamp', max },
   };
 }

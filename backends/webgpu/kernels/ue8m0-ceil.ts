@@ -6,7 +6,7 @@ export const ceilToUe8m0: WebGpuKernel<'ceil_to_ue8m0'> = {
   op: 'ceil_to_ue8m0',
   async run(run, _params, operands, outputs) {
     const x = tensorOf(operands, 'x');
-    const count = x.layout.size;
+    const count = x.layout.storageSize;
     const grid = { rows: count, columns: 1, blockRows: 1, blockColumns: 1 };
     const steps = run.scratch(count * 4, 'steps');
     const source = { array: x.array, type: 'f32' } as const;

@@ -1,31 +1,23 @@
-import { ParameterError } from '../../../src/errors.ts';
-import { downloadBytes } from '../buffers.ts';
-import { type GpuTensor, type OpRun, tensorOf, type WebGpuKernel } from './kernel.ts';
+import { packScaleRows } from '../../../src/ops/shared/groups-packed-scale.ts';
+import { downloadBytes, type GpuArray } from '../buffers.ts';
+import type { Gpu } from '../gpu.ts';
+import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { packCalls } from './quant-calls.ts';
 
 export const packUe8m0: WebGpuKernel<'pack_ue8m0_to_int'> = {
   op: 'pack_ue8m0_to_int',
   async run(run, _params, operands, outputs) {
     const x = tensorOf(operands, 'x');
-    const columns = x.layout.shape.at(-1) ?? 1;
+    const groups = x.layout.shape.at(-1) ?? 1;
     const invalid = run.scratch(4, 'invalid scale');
-    const rows = columns === 0 ? 0 : x.layout.size / columns;
-    await run.dispatch(...packCalls(run.gpu, x.array, rows, columns, 23, tensorOf(outputs, 'y').array, invalid));
-    const [found = 0] = words(await downloadBytes(run.gpu, invalid));
-    if (found !== 0) await refuse(run, x, 0xffffffff - found);
+    const packed = tensorOf(outputs, 'y').array;
+    await run.dispatch(...packCalls(run.gpu, x.array, x.layout.size / groups, groups, 23, packed, invalid));
+    const [found] = new Uint32Array((await downloadBytes(run.gpu, invalid)).buffer);
+    // Packing keeps exponents only and would cut any other number silently. The reference says which one it is.
+    if (found !== 0) packScaleRows(run.op, 'x', await downloadFloats(run.gpu, x.array), groups);
   },
 };
 
-/** Packing keeps exponents only: any other number would be cut silently. */
-async function refuse(run: OpRun, x: GpuTensor, element: number): Promise<never> {
-  const value = new Float32Array(words(await downloadBytes(run.gpu, x.array)).buffer)[element];
-  throw new ParameterError(
-    'pack_ue8m0_to_int',
-    'x',
-    `has ${value} at element ${element}, expected a positive power of two; apply ceil_to_ue8m0 first.`,
-  );
-}
-
-function words(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+async function downloadFloats(gpu: Gpu, array: GpuArray): Promise<Float32Array> {
+  return new Float32Array((await downloadBytes(gpu, array)).buffer);
 }

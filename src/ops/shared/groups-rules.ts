@@ -26,7 +26,7 @@ const SGLANG_FNUZ_MAX = 224;
  * the codes hardly ever; both dequantise to the same accuracy.
  * - `torch`: AITER's torch reference: divides by max and by the scale, zero scale becomes 1, no clamp.
  * - `hip`: AITER's HIP kernel: amax at least 1e-10, multiplies by the constants 1/max and by 1/scale, median clamp.
- * - `aiter-triton`: AITER's Triton helper `_fp8_quant_op`: amax at least 1e-10, divides by max, multiplies by 1/scale.
+ * - `aiter-triton`: AITER's Triton helper `_fp8_quant_op`: amax at least 1e-10, multiplies by 1/max and by 1/scale, clamps.
  * - `sglang-triton`: as `aiter-triton`, with a maximum of 224 instead of 240 for e4m3fnuz.
  * - `sglang-cuda`: multiplies by the constant 1/448 and by 448/amax; e4m3fn only.
  */
@@ -41,10 +41,6 @@ export const ROW_MATHS: readonly RowMath[] = ['torch', 'hip'];
 
 const inverse = (scale: number): number => Math.fround(1 / scale);
 const itself = (scale: number): number => scale;
-
-function atLeast(floor: number, amax: number): number {
-  return amax < floor ? floor : amax;
-}
 
 /** Groups along a row. */
 export function groupRule(math: GroupMath, format: Fp8Format): BlockRule {
@@ -69,8 +65,8 @@ export function groupRule(math: GroupMath, format: Fp8Format): BlockRule {
       const reciprocal = Math.fround(1 / max);
       return {
         ignoreNaN: true,
-        scale: (amax) => Math.fround(atLeast(AMAX_FLOOR, amax) * reciprocal),
-        step: (_scale, amax) => Math.fround(max / atLeast(AMAX_FLOOR, amax)),
+        scale: (amax) => Math.fround(Math.max(AMAX_FLOOR, amax) * reciprocal),
+        step: (_scale, amax) => Math.fround(max / Math.max(AMAX_FLOOR, amax)),
         by: 'multiply',
         limit: 'clamp',
         max,
@@ -91,7 +87,7 @@ export function rowRule(math: RowMath, format: Fp8Format, columns?: number): Blo
 /** DeepGEMM's casts of activations and weights: amax at least 1e-4, optionally a power-of-two scale. */
 export function deepgemmRule(ue8m0: boolean): BlockRule {
   const { max } = formatFacts('e4m3fn');
-  const scale = (amax: number): number => Math.fround(atLeast(DEEPGEMM_AMAX_FLOOR, amax) / max);
+  const scale = (amax: number): number => Math.fround(Math.max(DEEPGEMM_AMAX_FLOOR, amax) / max);
   return {
     ignoreNaN: false,
     scale: ue8m0 ? (amax) => ceilToUe8m0(scale(amax)) : scale,
@@ -110,11 +106,15 @@ export function tritonFloor(type: FloatSource): number {
   return type === 'bf16' ? decode('bf16', encode('bf16', 1e-10)) : AMAX_FLOOR;
 }
 
-/** The helper of AITER's fused Triton kernels. */
+/**
+ * The Triton helper. Its source divides by max; the compiled kernel multiplies by the reciprocal constant, which differs
+ * in the last bit for half of all scales.
+ */
 export function tritonRule(max: number, floor: number = AMAX_FLOOR): BlockRule {
+  const reciprocal = Math.fround(1 / max);
   return {
     ignoreNaN: false,
-    scale: (amax) => Math.fround(atLeast(floor, amax) / max),
+    scale: (amax) => Math.fround(Math.max(floor, amax) * reciprocal),
     step: inverse,
     by: 'multiply',
     limit: 'clamp',
@@ -127,7 +127,7 @@ export function mxRule(math: RowMath, element: MxElement, mode: MxScaleMode): Bl
   const hip = math === 'hip';
   return {
     ignoreNaN: hip,
-    scale: (amax) => e8m0ToF32(mxScaleByte(hip ? atLeast(AMAX_FLOOR, amax) : amax, element, mode)),
+    scale: (amax) => e8m0ToF32(mxScaleByte(hip ? Math.max(AMAX_FLOOR, amax) : amax, element, mode)),
     step: itself,
     by: 'divide',
     limit: hip && element !== 'e2m1' ? 'med3' : 'none',
@@ -154,7 +154,7 @@ function hipRule(max: number, floor: number): BlockRule {
   const reciprocal = Math.fround(1 / max);
   return {
     ignoreNaN: true,
-    scale: (amax) => Math.fround(atLeast(floor, amax) * reciprocal),
+    scale: (amax) => Math.fround(Math.max(floor, amax) * reciprocal),
     step: inverse,
     by: 'multiply',
     limit: 'med3',

@@ -18,7 +18,7 @@ const flatten: Binding = async (reader) => {
     const y = await reader.tensor(`y${index}`, 'e4m3fn', { shape });
     const how = index === 0 ? { shape: scales } : { layout: scaleColumnMajor(scales) };
     const scale = await reader.tensor(`scale${index}`, 'f32', how);
-    return check(index === 0 ? 'plain' : 'transposed scale', 'fused_flatten_fp8_group_quant', { group, transposeScale: index === 1 }, { x }, [
+    return check(index === 0 ? 'plain' : 'transposed scale', 'fused_flatten_fp8_group_quant', { group, scaleStore: index === 0 ? 'row-major' : 'column-major' }, { x }, [
       { output: 'y', expected: y, compare: 'bound' },
       { output: 'scale', expected: scale, compare: 'bound' },
     ]);

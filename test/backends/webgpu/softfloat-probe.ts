@@ -37,7 +37,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
-  // Only the bindings that the expression uses are in the automatic layout, so both inputs are touched above.
   const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
   const buffers = [a, b].map((words) => {
     const buffer = device.createBuffer({ size: words.byteLength, usage: STORAGE });

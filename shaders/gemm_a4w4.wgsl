@@ -7,23 +7,45 @@
 //
 // A workgroup computes 16 * row_steps rows by 64 columns; an invocation row_steps rows (16 apart) by 4 columns.
 
-// @generated operands begin
-fn x_offset(c: array<u32, 2>) -> u32 {
-  return c[0] * 32u + c[1];
+// Numbers of the dimensions in `shape.axes`.
+const X_ROW: u32 = 0u;
+const X_K: u32 = 1u;
+const W_ROW: u32 = 2u;
+const W_K: u32 = 3u;
+const X_SCALE_ROW: u32 = 4u;
+const X_SCALE_BLOCK: u32 = 5u;
+const W_SCALE_ROW: u32 = 6u;
+const W_SCALE_BLOCK: u32 = 7u;
+
+// @library digits begin
+// Where elements lie: every dimension of a layout is split into digits, and a storage offset is the sum of digit * stride
+// over all of them. The digits come in as data, so one pipeline reads row-major and shuffled operands of any shape.
+// Needs `shape.axes`.
+
+struct Digit {
+  // Product of the sizes of the digits further in.
+  place: u32,
+  size: u32,
+  // In elements.
+  stride: u32,
 }
 
-fn w_offset(c: array<u32, 2>) -> u32 {
-  return c[0] * 32u + c[1];
+struct Axis {
+  count: u32,
+  // Outermost first.
+  digits: array<Digit, 3>,
 }
 
-fn x_scale_offset(c: array<u32, 2>) -> u32 {
-  return c[0] + c[1];
+// What a coordinate adds to the storage offset.
+fn axis_offset(axis: u32, position: u32) -> u32 {
+  var offset = 0u;
+  for (var i = 0u; i < shape.axes[axis].count; i++) {
+    let digit = shape.axes[axis].digits[i];
+    offset += ((position / digit.place) % digit.size) * digit.stride;
+  }
+  return offset;
 }
-
-fn w_scale_offset(c: array<u32, 2>) -> u32 {
-  return c[0] + c[1];
-}
-// @generated operands end
+// @library digits end
 
 // 4 for many rows, 1 for few.
 override row_steps: u32 = 4u;
@@ -42,6 +64,7 @@ struct Shape {
   w_first: u32,
   y_first: u32,
   output_format: u32,
+  axes: array<Axis, 8>,
 }
 
 @group(0) @binding(0) var<storage, read> shape: Shape;
@@ -138,13 +161,11 @@ fn doubled(codes: u32) -> u32 {
   return bytes;
 }
 
-fn x_exponent(row: u32, block: u32) -> u32 {
-  let at = x_scale_offset(array<u32, 2>(row, block));
+fn x_exponent(at: u32) -> u32 {
   return (x_scale[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu;
 }
 
-fn w_exponent(row: u32, block: u32) -> u32 {
-  let at = w_scale_offset(array<u32, 2>(row, block));
+fn w_exponent(at: u32) -> u32 {
   return (w_scale[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu;
 }
 
@@ -178,6 +199,16 @@ fn main(
   let load_k = (local % 4u) * 8u;
   let load_at = (local % 4u) * 2u * 64u + load_row;
 
+  // Offsets of the rows this invocation reads, which stay the same along k. Beyond the matrix they are not used.
+  let x_row = axis_offset(X_ROW, row_tile + load_row) - shape.x_first;
+  let w_row = axis_offset(W_ROW, column_tile + load_row) - shape.w_first;
+  var x_scale_row = vec4u();
+  var w_scale_row = vec4u();
+  for (var i = 0u; i < 4u; i++) {
+    x_scale_row[i] = axis_offset(X_SCALE_ROW, row + 16u * i);
+    w_scale_row[i] = axis_offset(W_SCALE_ROW, column + i);
+  }
+
   var sums = array<vec4f, 4>();
   // Bit of a row or column whose scales held a NaN.
   var nan_rows = 0u;
@@ -187,14 +218,14 @@ fn main(
     workgroupBarrier();
     var w_word = 0u;
     if (column_tile + load_row < shape.column_end) {
-      w_word = w[(w_offset(array<u32, 2>(column_tile + load_row, k)) - shape.w_first) >> 3u];
+      w_word = w[(w_row + axis_offset(W_K, k)) >> 3u];
     }
     w_tile[load_at] = doubled(w_word & 0x0f0f0f0fu);
     w_tile[load_at + 64u] = doubled((w_word >> 4u) & 0x0f0f0f0fu);
     if (load_row < 16u * row_steps) {
       var x_word = 0u;
       if (row_tile + load_row < shape.row_end) {
-        x_word = x[(x_offset(array<u32, 2>(row_tile + load_row, k)) - shape.x_first) >> 3u];
+        x_word = x[(x_row + axis_offset(X_K, k)) >> 3u];
       }
       x_tile[load_at] = doubled(x_word & 0x0f0f0f0fu);
       x_tile[load_at + 64u] = doubled((x_word >> 4u) & 0x0f0f0f0fu);
@@ -210,16 +241,18 @@ fn main(
         dots[r] += vec4i(dot4I8Packed(a, b.x), dot4I8Packed(a, b.y), dot4I8Packed(a, b.z), dot4I8Packed(a, b.w));
       }
     }
+    let x_scale_block = axis_offset(X_SCALE_BLOCK, block);
+    let w_scale_block = axis_offset(W_SCALE_BLOCK, block);
     var w_exponents = vec4u();
     for (var c = 0u; c < 4u; c++) {
       if (column + c < shape.column_end) {
-        w_exponents[c] = w_exponent(column + c, block);
+        w_exponents[c] = w_exponent(w_scale_row[c] + w_scale_block);
         nan_columns[c] |= select(0u, 1u, w_exponents[c] == SCALE_NAN);
       }
     }
     for (var r = 0u; r < row_steps; r++) {
       if (row + 16u * r < shape.row_end) {
-        let x_part = x_exponent(row + 16u * r, block);
+        let x_part = x_exponent(x_scale_row[r] + x_scale_block);
         nan_rows |= select(0u, 1u << r, x_part == SCALE_NAN);
         // Two exponents with bias 127, and both factors doubled.
         for (var c = 0u; c < 4u; c++) {

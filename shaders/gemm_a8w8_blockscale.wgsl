@@ -1,28 +1,50 @@
 // y[m, n] = sum over blocks g of x_scale[m, g] * w_scale[n / block_n, g] * sum over k in g of x[m, k] * w[n, k],
-// for e4m3 codes, accumulated in binary32. Where elements lie comes in as generated index functions, so row-major and
+// for e4m3 codes, accumulated in binary32. Where elements lie comes in as the digits of their layouts, so row-major and
 // shuffled weights run through the same code.
 //
 // A workgroup computes 16 * row_steps rows by 64 columns; an invocation row_steps rows (16 apart) by 4 columns. Codes are
 // decoded once a tile, on their way into workgroup memory. NaNs are tracked in integers: WGSL lets implementations assume
 // that there are none.
 
-// @generated operands begin
-fn x_offset(c: array<u32, 2>) -> u32 {
-  return c[0] * 16u + c[1];
+// Numbers of the dimensions in `shape.axes`.
+const X_ROW: u32 = 0u;
+const X_K: u32 = 1u;
+const W_ROW: u32 = 2u;
+const W_K: u32 = 3u;
+const X_SCALE_ROW: u32 = 4u;
+const X_SCALE_BLOCK: u32 = 5u;
+const W_SCALE_ROW: u32 = 6u;
+const W_SCALE_BLOCK: u32 = 7u;
+
+// @library digits begin
+// Where elements lie: every dimension of a layout is split into digits, and a storage offset is the sum of digit * stride
+// over all of them. The digits come in as data, so one pipeline reads row-major and shuffled operands of any shape.
+// Needs `shape.axes`.
+
+struct Digit {
+  // Product of the sizes of the digits further in.
+  place: u32,
+  size: u32,
+  // In elements.
+  stride: u32,
 }
 
-fn w_offset(c: array<u32, 2>) -> u32 {
-  return c[0] * 16u + c[1];
+struct Axis {
+  count: u32,
+  // Outermost first.
+  digits: array<Digit, 3>,
 }
 
-fn x_scale_offset(c: array<u32, 2>) -> u32 {
-  return c[0] + c[1];
+// What a coordinate adds to the storage offset.
+fn axis_offset(axis: u32, position: u32) -> u32 {
+  var offset = 0u;
+  for (var i = 0u; i < shape.axes[axis].count; i++) {
+    let digit = shape.axes[axis].digits[i];
+    offset += ((position / digit.place) % digit.size) * digit.stride;
+  }
+  return offset;
 }
-
-fn w_scale_offset(c: array<u32, 2>) -> u32 {
-  return c[0] + c[1];
-}
-// @generated operands end
+// @library digits end
 
 // 4 for many rows, 1 for few.
 override row_steps: u32 = 4u;
@@ -47,6 +69,7 @@ struct Shape {
   w_first: u32,
   y_first: u32,
   output_format: u32,
+  axes: array<Axis, 8>,
 }
 
 @group(0) @binding(0) var<storage, read> shape: Shape;
@@ -153,41 +176,28 @@ fn value(code: u32) -> f32 {
   return bitcast<f32>(sign | ((magnitude << 20u) + ((127u - bias) << 23u)));
 }
 
-fn x_code(row: u32, k: u32) -> u32 {
-  let at = x_offset(array<u32, 2>(row, k)) - shape.x_first;
-  return (x[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu;
-}
-
-fn w_code(row: u32, k: u32) -> u32 {
-  let at = w_offset(array<u32, 2>(row, k)) - shape.w_first;
-  return (w[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu;
-}
-
-// Codes of k, k + 1, k + 2, k + 3 as the bytes of a word; those beyond `end` are zero.
+// Codes of k, k + 1, k + 2, k + 3 as the bytes of a word; those beyond `end` are zero and not read. `row` is the offset of
+// the row in the bound part of x.
 fn x_codes(row: u32, k: u32, end: u32) -> u32 {
-  if (row >= shape.row_end || k >= end) {
-    return 0u;
-  }
   if (x_words) {
-    return x[(x_offset(array<u32, 2>(row, k)) - shape.x_first) >> 2u];
+    return x[(row + axis_offset(X_K, k)) >> 2u];
   }
   var word = 0u;
   for (var i = 0u; i < min(4u, end - k); i++) {
-    word |= x_code(row, k + i) << (8u * i);
+    let at = row + axis_offset(X_K, k + i);
+    word |= ((x[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu) << (8u * i);
   }
   return word;
 }
 
 fn w_codes(row: u32, k: u32, end: u32) -> u32 {
-  if (row >= shape.column_end || k >= end) {
-    return 0u;
-  }
   if (w_words) {
-    return w[(w_offset(array<u32, 2>(row, k)) - shape.w_first) >> 2u];
+    return w[(row + axis_offset(W_K, k)) >> 2u];
   }
   var word = 0u;
   for (var i = 0u; i < min(4u, end - k); i++) {
-    word |= w_code(row, k + i) << (8u * i);
+    let at = row + axis_offset(W_K, k + i);
+    word |= ((w[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu) << (8u * i);
   }
   return word;
 }
@@ -215,7 +225,18 @@ fn main(
   let row = row_tile + local / 16u;
   let load_row = local / 4u;
   let load_k = (local % 4u) * 4u;
-  let loads_x = load_row < 16u * row_steps;
+  let loads_x_tile = load_row < 16u * row_steps;
+  let loads_x = loads_x_tile && row_tile + load_row < shape.row_end;
+  let loads_w = column_tile + load_row < shape.column_end;
+  // Offsets of the rows this invocation reads, which stay the same along k. Beyond the matrix they are not used.
+  let x_row = axis_offset(X_ROW, row_tile + load_row) - shape.x_first;
+  let w_row = axis_offset(W_ROW, column_tile + load_row) - shape.w_first;
+  var x_scale_row = vec4u();
+  var w_scale_row = vec4u();
+  for (var i = 0u; i < 4u; i++) {
+    x_scale_row[i] = axis_offset(X_SCALE_ROW, row + 16u * i);
+    w_scale_row[i] = axis_offset(W_SCALE_ROW, (column + i) / shape.block_n);
+  }
 
   var sums = array<vec4f, 4>();
   // Bit of a row or column whose scales held a NaN.
@@ -228,15 +249,22 @@ fn main(
     for (var start = block * shape.block_k; start < end; start += TILE_K) {
       workgroupBarrier();
       let k = load_k * 64u + load_row;
-      let w_word = w_codes(column_tile + load_row, start + load_k, end);
+      let has_k = start + load_k < end;
+      var w_word = 0u;
+      if (loads_w && has_k) {
+        w_word = w_codes(w_row, start + load_k, end);
+      }
       for (var i = 0u; i < 4u; i++) {
         w_tile[k + 64u * i] = value((w_word >> (8u * i)) & 0xffu);
       }
       if (has_nan(w_word)) {
         atomicOr(&w_nan[load_row], 1u);
       }
-      if (loads_x) {
-        let x_word = x_codes(row_tile + load_row, start + load_k, end);
+      if (loads_x_tile) {
+        var x_word = 0u;
+        if (loads_x && has_k) {
+          x_word = x_codes(x_row, start + load_k, end);
+        }
         for (var i = 0u; i < 4u; i++) {
           x_tile[k + 64u * i] = value((x_word >> (8u * i)) & 0xffu);
         }
@@ -253,17 +281,19 @@ fn main(
         }
       }
     }
+    let x_scale_block = axis_offset(X_SCALE_BLOCK, block);
+    let w_scale_block = axis_offset(W_SCALE_BLOCK, block);
     var w_scales = vec4f();
     for (var c = 0u; c < 4u; c++) {
       if (column + c < shape.column_end) {
-        let bits = w_scale[w_scale_offset(array<u32, 2>((column + c) / shape.block_n, block))];
+        let bits = w_scale[w_scale_row[c] + w_scale_block];
         w_scales[c] = bitcast<f32>(bits);
         nan_columns[c] |= select(0u, 1u, is_nan_bits(bits));
       }
     }
     for (var r = 0u; r < row_steps; r++) {
       if (row + 16u * r < shape.row_end) {
-        let bits = x_scale[x_scale_offset(array<u32, 2>(row + 16u * r, block))];
+        let bits = x_scale[x_scale_row[r] + x_scale_block];
         nan_rows |= select(0u, 1u << r, is_nan_bits(bits));
         sums[r] = fma(dots[r], bitcast<f32>(bits) * w_scales, sums[r]);
       }

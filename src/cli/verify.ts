@@ -38,6 +38,9 @@ export async function verify(args: readonly string[], options: VerifyOptions): P
   const sources = await Promise.all(paths.map((path) => fileSource(path)));
   try {
     const files = await Promise.all(sources.map(openGoldenFile));
+    if (ops !== undefined && countCases(files, { ops }) === 0) {
+      throw new InputError(`no case of these files has op ${ops.join(' or ')}; nothing would be verified.`);
+    }
     const reports: (BackendReport | MissingReport)[] = [];
     for (const id of asked ?? BACKEND_IDS) {
       const report = await verifyOn(id, files, ops, asked !== undefined);

@@ -23,7 +23,7 @@ export function encodeWords(
   const facts = formatFacts(name);
   const limit = options.saturate === true ? f32Bits(facts.max) : MAGNITUDE;
   if (name === 'f32') copyWords(words, limit, out as Uint32Array);
-  else if (name === 'bf16') encodeBf16(new Int32Array(words.buffer, words.byteOffset, words.length), limit | 0, nanOf(facts, options, fromF32), out as Uint16Array);
+  else if (name === 'bf16') encodeBf16(words, limit, nanOf(facts, options, fromF32), out as Uint16Array);
   else if (name === 'f16') encodeF16(words, limit, nanOf(facts, options, fromF32), out as Uint16Array);
   else lookUp(narrowTable(name, options), words, out as Uint8Array);
 }
@@ -73,7 +73,7 @@ function copyWords(words: Uint32Array, limit: number, out: Uint32Array): void {
   }
 }
 
-function encodeBf16(words: Int32Array, limit: number, nan: (bits: number) => number, out: Uint16Array): void {
+function encodeBf16(words: Uint32Array, limit: number, nan: (bits: number) => number, out: Uint16Array): void {
   for (let index = 0; index < words.length; index += 1) {
     const bits = words[index] as number;
     const magnitude = bits & MAGNITUDE;
@@ -81,8 +81,7 @@ function encodeBf16(words: Int32Array, limit: number, nan: (bits: number) => num
       out[index] = nan(bits);
     } else {
       const finite = clamped(magnitude, limit);
-      // The sum stays below 2^31; `| 0` tells the engine, which then drops its overflow check.
-      out[index] = ((bits >>> 16) & 0x8000) | (((finite + 0x7fff + ((finite >>> 16) & 1)) | 0) >>> 16);
+      out[index] = ((bits >>> 16) & 0x8000) | ((finite + 0x7fff + ((finite >>> 16) & 1)) >>> 16);
     }
   }
 }

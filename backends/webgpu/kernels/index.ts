@@ -2,6 +2,8 @@ import type { OpName } from '../../../src/ops/registry.ts';
 import type { WebGpuKernel } from './kernel.ts';
 import { decode } from './decode.ts';
 import { encode } from './encode.ts';
+import { gemmA4w4Bpreshuffle } from './gemm-a4w4.ts';
+import { gemmA8w8Blockscale, gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale.ts';
 import { permute } from './permute.ts';
 import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
 import { fusedFlattenQuant } from './fused-flatten-quant.ts';
@@ -25,6 +27,9 @@ const KERNELS: readonly AnyKernel[] = [
   encode,
   fusedFlattenQuant,
   fusedRmsQuant,
+  gemmA4w4Bpreshuffle,
+  gemmA8w8Blockscale,
+  gemmA8w8BlockscaleBpreshuffle,
   mxScale,
   mxfp4Quant,
   mxfp8Quant,

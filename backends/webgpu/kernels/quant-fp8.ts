@@ -12,7 +12,7 @@ const SGLANG_FNUZ_MAX = 224;
 const GROUP_KERNEL_COLUMNS: readonly number[] = [32, 64, 128];
 
 /** Elements of a partial maximum of the whole tensor. */
-const PARTIAL = 4096;
+const PARTIAL = 1024;
 
 interface Fp8Params {
   readonly format?: Fp8Format;

@@ -11,14 +11,14 @@ export const SOURCE: Readonly<Record<SourceType, number>> = { f32: 0, bf16: 1, f
 export type SourceType = 'f32' | 'bf16' | 'f16';
 
 /** Code formats that `quant_encode.wgsl` writes, by their number in the shader. */
-export const CODE_FORMAT: Readonly<Record<CodeFormat, number>> = {
+const CODE_FORMAT: Readonly<Record<CodeFormat, number>> = {
   e4m3fn: 0,
   e4m3fnuz: 1,
   e5m2: 2,
   e5m2fnuz: 3,
   e2m1: 4,
 };
-export type CodeFormat = 'e4m3fn' | 'e4m3fnuz' | 'e5m2' | 'e5m2fnuz' | 'e2m1';
+type CodeFormat = 'e4m3fn' | 'e4m3fnuz' | 'e5m2' | 'e5m2fnuz' | 'e2m1';
 
 const FACTOR = { none: 0, divide: 1, multiply: 2 } as const;
 const ROUNDING = { none: 0, ue8m0: 1, 'e8m0-floor': 2, 'e8m0-ceil': 3, 'e8m0-even': 4 } as const;

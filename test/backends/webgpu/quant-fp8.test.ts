@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Backend } from '../../../backends/backend.ts';
 import { openWebGpu } from '../../../backends/webgpu/index.ts';
+import { SCALE_STORES } from '../../../src/ops/shared/groups-output.ts';
 import { expectReference, floatTensor, hardMatrix, SOURCE_TYPES } from './quant-inputs.ts';
 
 let backend: Backend;
@@ -18,8 +19,8 @@ describe.each(SOURCE_TYPES)('from %s', (type) => {
       async (math) => {
         if (math === 'sglang-cuda' && format === 'e4m3fnuz') return;
         const x = hardMatrix(type, 9, 384, { group: 128 });
-        for (const transposeScale of [false, true]) {
-          await expectReference(backend, 'per_1x128_quant', { format, math, transposeScale }, { x });
+        for (const scaleStore of SCALE_STORES) {
+          await expectReference(backend, 'per_1x128_quant', { format, math, scaleStore }, { x });
         }
       },
     );

@@ -7,6 +7,7 @@ import type { OpDefinition, Operands } from '../../../src/ops/op.ts';
 import { type OpName, type OpOperands, type OpParams, ops } from '../../../src/ops/registry.ts';
 import { tensorFrom } from '../../../src/tensor/make.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
+import { asU32 } from '../../../src/tensor/views.ts';
 
 export type SourceType = 'f32' | 'bf16' | 'f16';
 export const SOURCE_TYPES: readonly SourceType[] = ['f32', 'bf16', 'f16'];
@@ -88,8 +89,15 @@ function difference(got: Tensor, want: Tensor): string | undefined {
   if (got.type !== want.type) return `type ${got.type}, want ${want.type}`;
   if (!got.layout.equals(want.layout)) return `layout ${got.layout.id}, want ${want.layout.id}`;
   if (got.bytes.length !== want.bytes.length) return `${got.bytes.length} bytes, want ${want.bytes.length}`;
-  const wrong = got.bytes.reduce((count, byte, index) => count + (byte === want.bytes[index] ? 0 : 1), 0);
+  const [have, need] = [comparable(got), comparable(want)];
+  const wrong = have.reduce((count, code, index) => count + (code === need[index] ? 0 : 1), 0);
   if (wrong === 0) return undefined;
-  const at = got.bytes.findIndex((byte, index) => byte !== want.bytes[index]);
-  return `${wrong} of ${got.bytes.length} bytes differ, first at ${at}: ${got.bytes[at]}, want ${want.bytes[at]}`;
+  const at = have.findIndex((code, index) => code !== need[index]);
+  return `${wrong} of ${have.length} codes differ, first at ${at}: ${have[at]}, want ${need[at]}`;
+}
+
+/** Codes in storage order. Which NaN a float32 has depends on the machine that made it, so they count as one. */
+function comparable(tensor: Tensor): readonly number[] {
+  if (tensor.type !== 'f32') return Array.from(tensor.bytes);
+  return Array.from(asU32(tensor), (bits) => ((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits));
 }

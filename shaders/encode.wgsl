@@ -13,7 +13,7 @@ struct Format {
   // Elements to encode.
   count: u32,
   source_type: u32,
-  // Bits a code takes in storage: 4, 8 or 16.
+  // Bits a code takes in storage: 4, 8, 16 or 32.
   width: u32,
   rule: u32,
   mantissa_bits: u32,
@@ -27,8 +27,9 @@ struct Format {
   overflow_sign: u32,
   nan_code: u32,
   nan_sign: u32,
-  // bf16: a NaN keeps its upper mantissa bits.
+  // f16 and f32: a NaN keeps these bits of its mantissa, after a shift.
   nan_payload: u32,
+  nan_shift: u32,
   // 0: a zero has no sign (fnuz).
   zero_sign: u32,
 }
@@ -76,9 +77,10 @@ fn rounded(magnitude: u32) -> u32 {
   if (shift >= 25u) {
     return 0u;
   }
-  let half = (1u << shift) >> 1u;
+  // Nothing is cut off where the target is as wide as binary32.
   let odd = (significand >> shift) & 1u;
-  let units = (significand + half - 1u + odd) >> shift;
+  let nudge = select(((1u << shift) >> 1u) + odd - 1u, 0u, shift == 0u);
+  let units = (significand + nudge) >> shift;
   // A carry out of the mantissa moves into the exponent by itself.
   return ((max(smallest, exponent) - smallest) << format.mantissa_bits) + units;
 }
@@ -103,10 +105,8 @@ fn encoded(bits: u32) -> u32 {
   }
   let sign = select(0u, format.sign_code, negative);
   if (is_nan) {
-    if (format.nan_payload != 0u) {
-      return (bits >> 16u) | 0x40u;
-    }
-    return format.nan_code + select(0u, sign, format.nan_sign != 0u);
+    let code = format.nan_code | ((bits >> format.nan_shift) & format.nan_payload);
+    return code | select(0u, sign, format.nan_sign != 0u);
   }
   let code = rounded(limited);
   if (code > format.max_code) {

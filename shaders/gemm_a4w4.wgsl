@@ -169,17 +169,25 @@ fn w_exponent(at: u32) -> u32 {
   return (w_scale[at >> 2u] >> ((at & 3u) << 3u)) & 0xffu;
 }
 
-// A small integer times a power of two; beyond the normal numbers, infinity and zero.
+// A small integer times a power of two, rounded once where the result is subnormal; infinity beyond the range.
 fn scaled(dot: i32, exponent: i32) -> f32 {
   let bits = bitcast<u32>(f32(dot));
   let field = i32((bits >> 23u) & 255u) + exponent;
-  if (dot == 0 || field <= 0) {
+  // Below half of the smallest subnormal; above 24 the shift would be too wide.
+  if (dot == 0 || field < -23) {
     return 0.0;
   }
+  let sign = bits & 0x80000000u;
   if (field >= 255) {
-    return bitcast<f32>((bits & 0x80000000u) | 0x7f800000u);
+    return bitcast<f32>(sign | 0x7f800000u);
   }
-  return bitcast<f32>((bits & 0x807fffffu) | (u32(field) << 23u));
+  if (field > 0) {
+    return bitcast<f32>((bits & 0x807fffffu) | (u32(field) << 23u));
+  }
+  let significand = (bits & 0x7fffffu) | 0x800000u;
+  let shift = u32(1 - field);
+  let nudge = (1u << (shift - 1u)) - 1u + ((significand >> shift) & 1u);
+  return bitcast<f32>(sign | ((significand + nudge) >> shift));
 }
 
 @compute @workgroup_size(256)

@@ -78,7 +78,7 @@ function flattened(x: Rows, group: number): Rows {
   if (x.columns % group !== 0) {
     throw new OperandError(
       OP,
-      'x',
+      x.tensor.name,
       `has segments of ${x.columns} elements [${x.shape.join(', ')}], expected a multiple of the group of ` +
         `${group}: groups begin anew at every segment, and the scales of a cut-off one would overlap the next.`,
     );

@@ -28,7 +28,7 @@ export const packUe8m0ToInt: OpDefinition<object, 'x', 'y'> = {
     if (groups === 0 || x.layout.size === 0) {
       throw new OperandError(
         OP,
-        'x',
+        x.name,
         `has shape [${shape.join(', ')}], expected at least one dimension and no empty one.`,
       );
     }
@@ -39,6 +39,6 @@ export const packUe8m0ToInt: OpDefinition<object, 'x', 'y'> = {
   reference(params, operands) {
     const { y } = packUe8m0ToInt.plan(params, operands);
     const groups = operands.x.layout.shape.at(-1) ?? 1;
-    return { y: storedAs(y, packScaleRows(OP, 'x', asF32(operands.x), groups)) };
+    return { y: storedAs(y, packScaleRows(OP, operands.x.name, asF32(operands.x), groups)) };
   },
 };

@@ -14,3 +14,5 @@ export { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
 export { type Per1x128QuantParams, per1x128Quant } from './per-1x128-quant.ts';
 export { type PerTensorQuantParams, perTensorQuant } from './per-tensor-quant.ts';
 export { type PerTokenQuantParams, perTokenQuant } from './per-token-quant.ts';
+export type { ScaleStore } from './shared/groups-output.ts';
+export type { Fp8Format, GroupMath, RowMath } from './shared/groups-rules.ts';

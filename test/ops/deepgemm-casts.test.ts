@@ -51,13 +51,16 @@ describe('DeepGEMM casts', () => {
     const [down, across] = [Math.ceil(rows / 128), Math.ceil(columns / 128)];
     expect(scale.layout.shape).toEqual([down, across]);
     const amax = new Float64Array(down * across);
-    const blockOf = (index: number): number => Math.floor(index / columns / 128) * across + Math.floor((index % columns) / 128);
+    const blockOf = (index: number): number =>
+      Math.floor(index / columns / 128) * across + Math.floor((index % columns) / 128);
     values.forEach((value, index) => {
       amax[blockOf(index)] = Math.max(amax[blockOf(index)] ?? 0, Math.abs(value), Math.fround(1e-4));
     });
     const scales = Float32Array.from(amax, (value) => value / 448);
     expect(asF32(scale)).toEqual(scales);
-    const codes = values.map((value, index) => encode('e4m3fn', Math.fround(value * Math.fround(1 / (scales[blockOf(index)] as number)))));
+    const codes = values.map((value, index) =>
+      encode('e4m3fn', Math.fround(value * Math.fround(1 / (scales[blockOf(index)] as number)))),
+    );
     expect(Array.from(y.bytes)).toEqual(Array.from(codes));
   });
 
@@ -67,11 +70,17 @@ describe('DeepGEMM casts', () => {
     const packed = deepgemmPerTokenCastPacked.reference({}, { x });
     const groups = Math.ceil(columns / 128);
     const words = Math.ceil(groups / 4);
-    expect([packed.scale.type, packed.scale.scaling, packed.scale.layout.shape]).toEqual(['i32', 'ue8m0-packed', [3, words]]);
+    expect([packed.scale.type, packed.scale.scaling, packed.scale.layout.shape]).toEqual([
+      'i32',
+      'ue8m0-packed',
+      [3, words],
+    ]);
     expect(hex(packed.y.bytes)).toBe(hex(plain.y.bytes));
     const bytes = Array.from({ length: 3 * words * 4 }, (_, i) => {
       const group = i % (words * 4);
-      return group < groups ? 127 + Math.log2(asF32(plain.scale)[Math.floor(i / (words * 4)) * groups + group] as number) : 0;
+      return group < groups
+        ? 127 + Math.log2(asF32(plain.scale)[Math.floor(i / (words * 4)) * groups + group] as number)
+        : 0;
     });
     expect(Array.from(packed.scale.bytes)).toEqual(bytes);
   });
@@ -123,7 +132,9 @@ describe('pack_ue8m0_to_int', () => {
 
   it('refuses packed scales and an empty tensor', () => {
     const scales = { ...floats('sf', 'f32', [4], [1, 1, 1, 1]), scaling: 'ue8m0-packed' as const };
-    expect(errorOf(() => packUe8m0ToInt.plan({}, { x: scales }))).toMatch(/^pack_ue8m0_to_int: operand "sf": holds ue8m0-packed scales, expected/);
+    expect(errorOf(() => packUe8m0ToInt.plan({}, { x: scales }))).toMatch(
+      /^pack_ue8m0_to_int: operand "sf": holds ue8m0-packed scales, expected/,
+    );
     expect(errorOf(() => packUe8m0ToInt.plan({}, { x: floats('sf', 'f32', [0], []) }))).toBe(
       'pack_ue8m0_to_int: operand "sf": has shape [0], expected at least one dimension and no empty one.',
     );

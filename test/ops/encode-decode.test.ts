@@ -8,7 +8,22 @@ import { tensor, tensorFrom } from '../../src/tensor/make.ts';
 import { asF32, asU16, asU32 } from '../../src/tensor/views.ts';
 import { errorOf, floats, hex } from './quant-support.ts';
 
-const EDGES = [0, -0, 1, -1, 447, 464, 464.1, -465, 1e-9, 2 ** -9, 2 ** -10, 1.5 * 2 ** -10, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+const EDGES = [
+  0,
+  -0,
+  1,
+  -1,
+  447,
+  464,
+  464.1,
+  -465,
+  1e-9,
+  2 ** -9,
+  2 ** -10,
+  1.5 * 2 ** -10,
+  Number.NEGATIVE_INFINITY,
+  Number.POSITIVE_INFINITY,
+];
 
 describe('encode', () => {
   it.each(['f32', 'bf16', 'f16', 'e4m3fn', 'e4m3fnuz', 'e5m2', 'e5m2fnuz', 'e8m0', 'e2m3', 'e3m2'] as const)(
@@ -36,8 +51,10 @@ describe('encode', () => {
     expect(asF32(decode.reference({}, { x: y }).y)).toEqual(Float32Array.of(0.5, 6, -1));
   });
 
-  it('rounds e2m1 as AITER's integer conversion does, ties to the even code', () => {
-    const values = [0, -0, 0.1, 0.25, 0.2500001, 0.5, 0.75, 0.7499999, 1, 1.25, 1.2500001, 1.5, 1.75, 1.7499999, 2, 2.5, 2.5000002, 3];
+  it('rounds e2m1 to the even code at ties, as the integer conversion of AITER does', () => {
+    const values = [
+      0, -0, 0.1, 0.25, 0.2500001, 0.5, 0.75, 0.7499999, 1, 1.25, 1.2500001, 1.5, 1.75, 1.7499999, 2, 2.5, 2.5000002, 3,
+    ];
     const more = [3.5, 3.4999998, 4, 5, 5.0000005, 6, 1e30, Number.POSITIVE_INFINITY, -0.3, -5, Number.NaN, 0];
     const x = floats('x', 'f32', [30], [...values, ...more]);
     const { y } = encode.reference({ format: 'e2m1', convention: 'aiter' }, { x });
@@ -52,7 +69,9 @@ describe('encode', () => {
 
   it('saturates on request and keeps NaN', () => {
     const x = floats('x', 'f32', [4], [1e9, -1e9, Number.POSITIVE_INFINITY, Number.NaN]);
-    expect(hex(encode.reference({ format: 'e4m3fn', saturate: true }, { x }).y.bytes.map((code) => code & 0x7f))).toBe('7e7e7e7f');
+    expect(hex(encode.reference({ format: 'e4m3fn', saturate: true }, { x }).y.bytes.map((code) => code & 0x7f))).toBe(
+      '7e7e7e7f',
+    );
     expect(hex(encode.reference({ format: 'e4m3fn' }, { x }).y.bytes.map((code) => code & 0x7f))).toBe('7f7f7f7f');
   });
 
@@ -109,6 +128,8 @@ describe('decode', () => {
     const hint = 'Convert it with encode, or assume() the type if the bytes are right.';
     expect(errorOf(() => decode.plan({}, { x }))).toBe(`decode: operand "w": is f32, expected ${list}. ${hint}`);
     const bytes = tensorFrom('w', 'u8', [1], Uint8Array.of(1));
-    expect(errorOf(() => decode.plan({ format: 'e8m0' }, { x: bytes }))).toBe(`decode: operand "w": is u8, expected e8m0. ${hint}`);
+    expect(errorOf(() => decode.plan({ format: 'e8m0' }, { x: bytes }))).toBe(
+      `decode: operand "w": is u8, expected e8m0. ${hint}`,
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { columnMajor } from '../../src/layout/plain.ts';
 import { scaleTransposedView } from '../../src/layout/activation-scale.ts';
+import { columnMajor } from '../../src/layout/plain.ts';
 import { per1x128Quant } from '../../src/ops/per-1x128-quant.ts';
 import { perTensorQuant } from '../../src/ops/per-tensor-quant.ts';
 import { perTokenQuant } from '../../src/ops/per-token-quant.ts';
@@ -37,8 +37,20 @@ describe('per_1x128_quant', () => {
   const f = Math.fround;
   it.each([
     ['torch', { scale: (amax: number) => amax / 448, scaled: (x: number, s: number) => x / s }],
-    ['hip', { scale: (amax: number) => f(Math.max(amax, f(1e-10)) * f(1 / 448)), scaled: (x: number, s: number) => x * f(1 / s) }],
-    ['aiter-triton', { scale: (amax: number) => f(Math.max(amax, f(1e-10)) * f(1 / 448)), scaled: (x: number, s: number) => x * f(1 / s) }],
+    [
+      'hip',
+      {
+        scale: (amax: number) => f(Math.max(amax, f(1e-10)) * f(1 / 448)),
+        scaled: (x: number, s: number) => x * f(1 / s),
+      },
+    ],
+    [
+      'aiter-triton',
+      {
+        scale: (amax: number) => f(Math.max(amax, f(1e-10)) * f(1 / 448)),
+        scaled: (x: number, s: number) => x * f(1 / s),
+      },
+    ],
     [
       'sglang-cuda',
       {
@@ -49,9 +61,13 @@ describe('per_1x128_quant', () => {
   ] as const)('%s agrees with number by number arithmetic', (math, rule) => {
     const values = spread(5, 384, 11);
     const { y, scale } = per1x128Quant.reference({ math }, { x: floats('x', 'f32', [5, 384], values) });
-    const groups = Array.from({ length: 15 }, (_, g) => quantizeNaively(Array.from(values.subarray(g * 128, g * 128 + 128)), 'e4m3fn', rule));
+    const groups = Array.from({ length: 15 }, (_, g) =>
+      quantizeNaively(Array.from(values.subarray(g * 128, g * 128 + 128)), 'e4m3fn', rule),
+    );
     expect(wordsHex(scale)).toEqual(groups.map(({ scaleBits }) => scaleBits.toString(16).padStart(8, '0')));
-    const clamped = groups.flatMap(({ codes }) => codes).map((code) => ((code & 0x7f) === 0x7f && math !== 'torch' ? code - 1 : code));
+    const clamped = groups
+      .flatMap(({ codes }) => codes)
+      .map((code) => ((code & 0x7f) === 0x7f && math !== 'torch' ? code - 1 : code));
     expect(Array.from(y.bytes)).toEqual(clamped);
   });
 
@@ -116,7 +132,9 @@ describe('per_1x128_quant', () => {
       'per_1x128_quant: operand "act": has rows of 192 elements [2, 192], expected a multiple of 128. Pad the last dimension with zeros to 256.',
     );
     expect(plan({ group: 0 })).toBe('per_1x128_quant: parameter "group": is 0, expected a positive integer.');
-    expect(plan({ format: 'e5m2' })).toBe('per_1x128_quant: parameter "format": is "e5m2", expected e4m3fn or e4m3fnuz.');
+    expect(plan({ format: 'e5m2' })).toBe(
+      'per_1x128_quant: parameter "format": is "e5m2", expected e4m3fn or e4m3fnuz.',
+    );
     expect(plan({ format: 'e4m3fnuz', math: 'sglang-cuda' })).toBe(
       'per_1x128_quant: parameter "math": is "sglang-cuda", expected torch or hip or aiter-triton or sglang-triton.',
     );
@@ -124,7 +142,7 @@ describe('per_1x128_quant', () => {
       'per_1x128_quant: parameter "scaleStore": is "cm", expected row-major or transposed-view or column-major.',
     );
     expect(plan({}, floats('act', 'f32', [0, 128], []))).toBe(
-      'per_1x128_quant: operand "x": has shape [0, 128], expected at least one dimension and no empty one.',
+      'per_1x128_quant: operand "act": has shape [0, 128], expected at least one dimension and no empty one.',
     );
     expect(plan({}, tensor('act', 'f32', columnMajor([2, 128]), new Uint8Array(1024)))).toMatch(
       /^per_1x128_quant: tensor "act" is stored as column-major \[2, 128\], but this op reads row-major\. /,

@@ -45,7 +45,13 @@ describe('mxfp4_quant and mxfp8_quant: known blocks', () => {
   it('the shape and type of what comes out', () => {
     const x = floats('x', 'f16', [3, 2, 64], new Array<number>(384).fill(1));
     const { y, scale } = mxfp4Quant.plan({}, { x });
-    expect([y.type, y.layout.shape, scale.type, scale.scaling, scale.layout.shape]).toEqual(['e2m1', [3, 2, 64], 'e8m0', 'e8m0', [3, 2, 2]]);
+    expect([y.type, y.layout.shape, scale.type, scale.scaling, scale.layout.shape]).toEqual([
+      'e2m1',
+      [3, 2, 64],
+      'e8m0',
+      'e8m0',
+      [3, 2, 2],
+    ]);
     expect(mxfp8Quant.plan({ format: 'e4m3fnuz' }, { x }).y.type).toBe('e4m3fnuz');
   });
 });
@@ -131,7 +137,12 @@ describe('dynamic_mxfp4_quant', () => {
   });
 
   it('takes a shorter last block', () => {
-    const x = floats('x', 'bf16', [2, 36], [...new Array<number>(32).fill(1), 64, 64, 64, 64, ...new Array<number>(36).fill(8)]);
+    const x = floats(
+      'x',
+      'bf16',
+      [2, 36],
+      [...new Array<number>(32).fill(1), 64, 64, 64, 64, ...new Array<number>(36).fill(8)],
+    );
     const { y, scale } = dynamicMxfp4Quant.reference({ mode: 'Even' }, { x });
     expect(scale.layout.shape).toEqual([2, 2]);
     expect(Array.from(scale.bytes)).toEqual([127, 131, 128, 128]);
@@ -139,12 +150,14 @@ describe('dynamic_mxfp4_quant', () => {
   });
 
   it('says what is wrong', () => {
-    expect(errorOf(() => dynamicMxfp4Quant.plan({}, { x: floats('x', 'bf16', [1, 33], new Array<number>(33).fill(0)) }))).toBe(
+    expect(
+      errorOf(() => dynamicMxfp4Quant.plan({}, { x: floats('x', 'bf16', [1, 33], new Array<number>(33).fill(0)) })),
+    ).toBe(
       'dynamic_mxfp4_quant: operand "x": has rows of 33 elements, expected an even number: two fp4 codes share a byte.',
     );
-    expect(errorOf(() => dynamicMxfp4Quant.plan({ mode: 'RoundUp' as 'Even' }, { x: floats('x', 'bf16', [2], [0, 0]) }))).toBe(
-      'dynamic_mxfp4_quant: parameter "mode": is "RoundUp", expected Even.',
-    );
+    expect(
+      errorOf(() => dynamicMxfp4Quant.plan({ mode: 'RoundUp' as 'Even' }, { x: floats('x', 'bf16', [2], [0, 0]) })),
+    ).toBe('dynamic_mxfp4_quant: parameter "mode": is "RoundUp", expected Even.');
   });
 });
 
@@ -168,9 +181,18 @@ describe('mx_scale', () => {
 
   it.each([0, 1, 2, 3] as const)('mode %i of the table', (index) => {
     const mode = MODES[index];
-    const x = floats('x', 'bf16', [12], TABLE.map(([amax]) => amax));
-    expect(Array.from(mxScale.reference({ element: 'e2m1', mode }, { x }).y.bytes)).toEqual(TABLE.map((row) => row[1 + index]));
-    expect(Array.from(mxScale.reference({ element: 'e4m3fn', mode }, { x }).y.bytes)).toEqual(TABLE.map((row) => row[5 + index]));
+    const x = floats(
+      'x',
+      'bf16',
+      [12],
+      TABLE.map(([amax]) => amax),
+    );
+    expect(Array.from(mxScale.reference({ element: 'e2m1', mode }, { x }).y.bytes)).toEqual(
+      TABLE.map((row) => row[1 + index]),
+    );
+    expect(Array.from(mxScale.reference({ element: 'e4m3fn', mode }, { x }).y.bytes)).toEqual(
+      TABLE.map((row) => row[5 + index]),
+    );
   });
 
   it('says what is wrong', () => {

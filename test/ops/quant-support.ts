@@ -6,7 +6,12 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 import { asU32 } from '../../src/tensor/views.ts';
 
 /** A row-major float tensor; values that bf16 or f16 cannot hold are rounded. */
-export function floats(name: string, type: 'f32' | 'bf16' | 'f16', shape: readonly number[], values: ArrayLike<number>): Tensor {
+export function floats(
+  name: string,
+  type: 'f32' | 'bf16' | 'f16',
+  shape: readonly number[],
+  values: ArrayLike<number>,
+): Tensor {
   const exact = Float32Array.from(values);
   return tensorFrom(name, type, shape, type === 'f32' ? exact : encodeArray(type, exact));
 }
@@ -21,13 +26,17 @@ export function wordsHex(source: Tensor): string[] {
 }
 
 /** Number of bytes that differ; fp8 NaN codes count as equal to each other. */
-export function differing(actual: Uint8Array, expected: Uint8Array, format?: 'e4m3fn' | 'e4m3fnuz' | 'e5m2' | 'e5m2fnuz'): number {
+export function differing(
+  actual: Uint8Array,
+  expected: Uint8Array,
+  format?: 'e4m3fn' | 'e4m3fnuz' | 'e5m2' | 'e5m2fnuz',
+): number {
   if (actual.length !== expected.length) throw new Error(`${actual.length} bytes instead of ${expected.length}`);
   const table = format === undefined ? undefined : decodeTable(format);
-  const isNaN = (code: number): boolean => Number.isNaN(table?.[code] ?? 0);
+  const holdsNaN = (code: number): boolean => Number.isNaN(table?.[code] ?? 0);
   return actual.reduce((count, code, index) => {
     const wanted = expected[index] ?? -1;
-    return code === wanted || (isNaN(code) && isNaN(wanted)) ? count : count + 1;
+    return code === wanted || (holdsNaN(code) && holdsNaN(wanted)) ? count : count + 1;
   }, 0);
 }
 
@@ -35,7 +44,10 @@ export function differing(actual: Uint8Array, expected: Uint8Array, format?: 'e4
 export function quantizeNaively(
   values: readonly number[],
   format: 'e4m3fn' | 'e4m3fnuz',
-  rule: { readonly scale: (amax: number) => number; readonly scaled: (x: number, scale: number, amax: number) => number },
+  rule: {
+    readonly scale: (amax: number) => number;
+    readonly scaled: (x: number, scale: number, amax: number) => number;
+  },
 ): { readonly codes: number[]; readonly scaleBits: number } {
   const amax = Math.max(...values.map(Math.abs));
   const scale = Math.fround(rule.scale(amax));

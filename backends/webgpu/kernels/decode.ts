@@ -26,7 +26,7 @@ export const decode: WebGpuKernel<'decode'> = {
       facts.infinityCode ?? NO_CODE,
       facts.signed && !facts.hasNegativeZero ? 1 : 0,
     ];
-    const calls = spans(x.layout.size, most).map(({ start, end }) => ({
+    const calls = spans(x.layout.storageSize, most).map(({ start, end }) => ({
       shader: 'decode',
       bindings: [
         Uint32Array.of(end - start, ...format),

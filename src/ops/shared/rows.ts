@@ -29,7 +29,7 @@ export function requireRows(op: string, operands: Readonly<Record<string, Tensor
   if (shape.length === 0 || shape.some((size) => size === 0)) {
     throw new OperandError(
       op,
-      name,
+      found.name,
       `has shape [${shape.join(', ')}], expected at least one dimension and no empty one.`,
     );
   }

@@ -47,11 +47,11 @@ export function storedFor(op: GemmOp, plain: GemmOperands): GemmOperands {
   };
 }
 
-/** Row-major fp4 operands: all codes, scale exponents from 2^-5 to 2^5. */
-export function fp4Operands(M: number, N: number, K: number): GemmOperands {
+/** Row-major fp4 operands: all codes, scales 2^-5 to 2^5, or `spread` powers of two from 2^-5 on. */
+export function fp4Operands(M: number, N: number, K: number, spread = 11): GemmOperands {
   const next = noise(M * 31 + N * 7 + K);
   const bytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => next() & 255);
-  const scales = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => 122 + (next() % 11));
+  const scales = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => 122 + (next() % spread));
   return {
     x: tensorFrom('x', 'e2m1', [M, K], bytes((M * K) / 2)),
     w: tensorFrom('w', 'e2m1', [N, K], bytes((N * K) / 2)),

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+function run(name: string): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/tools/run-ts.mjs', `examples/${name}.ts`], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout;
+}
+
+it('covers every example', () =>
+  expect(readdirSync('examples').sort()).toEqual(['quantise-and-multiply.ts', 'shuffle-weight.ts', 'write-golden-file.ts']));
+
+it('shuffle-weight', () => {
+  expect(run('shuffle-weight').split('\n')).toEqual([
+    'n=(n0:256 n1:16) k=(k0:224 k1:2 k2:16) -> n0 k0 k1 n1 k2',
+    'n=17 k=40: element 115224, byte 115224, 16-byte line 7201, 8 contiguous; n0=1 n1=1 k0=1 k1=0 k2=8',
+    'same byte: true',
+    'read as row-major: 1024 of 16384 elements are right',
+    'ck-k64',
+    '',
+  ]);
+});
+
+it('quantise-and-multiply', () => {
+  const lines = run('quantise-and-multiply').split('\n');
+  expect(lines[0]).toMatch(/^JavaScript reference \(Node [\d.]+\): y\[0, 0\] = 0x[0-9a-f]{4}$/);
+  const equal = /: (\d+) of 1280 results have the same bits$/.exec(lines[1] ?? '');
+  expect(Number(equal?.[1])).toBeGreaterThan(1270);
+  expect(lines[2]).toContain('gemm_a8w8_blockscale_bpreshuffle: tensor "y" is stored as row-major [256, 512], but this op reads shuffle_weight(16,16)');
+  expect(lines[3]).toBe('scales are stored as m=(m:5) g=(g:4) -> g m');
+});
+
+it('write-golden-file', () => {
+  const [counts, reason] = run('write-golden-file').split('\n');
+  expect(counts).toBe('0 passed, 1 failed');
+  expect(reason).toContain('y: 1 of 6144 elements differ from "y"; first at [17, 40] (offset 2584, byte 2584)');
+});

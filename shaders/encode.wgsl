@@ -52,7 +52,7 @@ fn from_f16(half: u32) -> u32 {
     return sign;
   }
   let shift = countLeadingZeros(magnitude) - 8u;
-  return sign | ((134u - shift) << 23u) | ((magnitude << shift) & 0x7fffffu);
+  return sign | ((126u - shift) << 23u) | ((magnitude << shift) & 0x7fffffu);
 }
 
 fn source_bits(i: u32) -> u32 {

@@ -389,15 +389,12 @@ fn limited(value: u32) -> u32 {
   return (value & SF_SIGN) | min(magnitude, rule.limit_bits);
 }
 
-fn code_at(i: u32, across: u32, f: MiniFormat) -> u32 {
-  let row = i / rule.columns;
-  let column = i % rule.columns;
-  let step = steps[rule.step_lead + (row / rule.block_rows) * across + column / rule.block_columns];
+fn code_of(bits: u32, step: u32, f: MiniFormat) -> u32 {
   var value: u32;
   if (rule.multiply != 0u) {
-    value = sf_mul(bits_at(i), step);
+    value = sf_mul(bits, step);
   } else {
-    value = sf_div(bits_at(i), step);
+    value = sf_div(bits, step);
   }
   return mf_encode(limited(value), f);
 }
@@ -417,11 +414,29 @@ fn main(
     return;
   }
   let f = mf_format(rule.format);
+  let first = word * codes;
+  var row = first / rule.columns;
+  var column = first % rule.columns;
+  // Counted along instead of divided out for every element.
+  var block = column / rule.block_columns;
+  var within = column % rule.block_columns;
+  var block_row = (row / rule.block_rows) * across;
   var packed = 0u;
-  for (var j = 0u; j < codes; j++) {
-    let i = word * codes + j;
-    if (i < count) {
-      packed |= code_at(i, across, f) << (j * width);
+  for (var j = 0u; j < codes && first + j < count; j++) {
+    let step = steps[rule.step_lead + block_row + block];
+    packed |= code_of(bits_at(first + j), step, f) << (j * width);
+    column++;
+    within++;
+    if (within == rule.block_columns) {
+      within = 0u;
+      block++;
+    }
+    if (column == rule.columns) {
+      column = 0u;
+      within = 0u;
+      block = 0u;
+      row++;
+      block_row = (row / rule.block_rows) * across;
     }
   }
   y[rule.y_lead + word] = packed;

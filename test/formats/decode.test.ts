@@ -30,15 +30,13 @@ describe('decode', () => {
 
   it.each(narrowFormats)('%s is increasing over positive codes', (name) => {
     const table = decodeTable(name).filter((value) => Number.isFinite(value) && value >= 0 && !Object.is(value, -0));
-    for (let code = 1; code < table.length; code += 1) expect(table[code]! > table[code - 1]!).toBe(true);
+    expect(table.length).toBeGreaterThan(6);
+    expect(table.findIndex((value, code) => code > 0 && value <= table[code - 1]!)).toBe(-1);
   });
 
   it.each(narrowFormats)('%s: every code that is a number is its own encoding', (name) => {
     const table = decodeTable(name);
-    for (let code = 0; code < table.length; code += 1) {
-      const value = table[code]!;
-      if (!Number.isNaN(value)) expect(encode(name, value)).toBe(code);
-    }
+    expect(table.findIndex((value, code) => !Number.isNaN(value) && encode(name, value) !== code)).toBe(-1);
   });
 
   it('reads f32 bits and passes f64 through', () => {
@@ -63,7 +61,9 @@ describe('decodeArray', () => {
     codes.forEach((_, index) => {
       codes[index] = index;
     });
-    expect(decodeArray(name, codes)).toEqual(table);
+    const values = decodeArray(name, codes);
+    expect(values.length).toBe(table.length);
+    expect(values.findIndex((value, index) => !Object.is(value, table[index]))).toBe(-1);
   });
 
   it('writes into out', () => {

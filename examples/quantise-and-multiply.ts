@@ -1,7 +1,7 @@
 // FP8 block-scaled GEMM end to end on the CPU and, where there is one, on WebGPU: quantise, shuffle, multiply, compare.
 import {
-  BackendUnavailableError,
   type Backend,
+  BackendUnavailableError,
   LayoutMismatchError,
   openBackend,
   ops,

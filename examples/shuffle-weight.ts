@@ -1,5 +1,14 @@
 // What a preshuffled weight looks like: shuffle an fp8 weight for AITER's bpreshuffle GEMM and find one element again.
-import { checkShape, catalog, correctlyRead, describeLocation, locate, permute, rowMajor, shuffleWeight } from 'preshuffle';
+import {
+  catalog,
+  checkShape,
+  correctlyRead,
+  describeLocation,
+  locate,
+  permute,
+  rowMajor,
+  shuffleWeight,
+} from 'preshuffle';
 
 const shape = [4096, 7168];
 const plain = rowMajor(shape);

@@ -15,7 +15,9 @@ y[2584] = (y[2584] ?? 0) ^ 1;
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'golden-'));
 const file = path.join(folder, 'mine.safetensors');
-const metadata = { 'case:mine': JSON.stringify({ op: 'shuffle_weight', dtype: 'e4m3fn', shape, layout: [16, 16], source: 'my kernel' }) };
+const metadata = {
+  'case:mine': JSON.stringify({ op: 'shuffle_weight', dtype: 'e4m3fn', shape, layout: [16, 16], source: 'my kernel' }),
+};
 await writeFileAtomic(
   file,
   writeSafetensors(

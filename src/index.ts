@@ -6,9 +6,23 @@
  */
 export type { Backend, BackendId, BackendProbe, DeviceInfo, DeviceTensor, Support } from '../backends/backend.ts';
 export { BACKEND_IDS, openBackend, probeBackends } from '../backends/registry.ts';
-export { BackendUnavailableError, OperandError, ParameterError, PreshuffleError, UnsupportedOpError } from './errors.ts';
+export {
+  BackendUnavailableError,
+  OperandError,
+  ParameterError,
+  PreshuffleError,
+  UnsupportedOpError,
+} from './errors.ts';
 export * from './formats/index.ts';
 export * from './layout/index.ts';
 export type { ErrorBound, OpDefinition, Operands } from './ops/op.ts';
-export { OP_NAMES, type OpName, type OpOperands, type OpOutputs, type OpParams, type OpTable, ops } from './ops/registry.ts';
+export {
+  OP_NAMES,
+  type OpName,
+  type OpOperands,
+  type OpOutputs,
+  type OpParams,
+  type OpTable,
+  ops,
+} from './ops/registry.ts';
 export * from './tensor/index.ts';

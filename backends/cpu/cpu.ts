@@ -57,7 +57,9 @@ class CpuBackend implements Backend {
     const host = Object.fromEntries(Object.entries(operands).map(([name, handle]) => [name, this.#find(handle)]));
     const outputs = await this.run(op, params, host as OpOperands<N>);
     const entries = Object.entries(outputs as Readonly<Record<string, Tensor>>);
-    return Object.fromEntries(await Promise.all(entries.map(async ([name, tensor]) => [name, await this.upload(tensor)] as const)));
+    return Object.fromEntries(
+      await Promise.all(entries.map(async ([name, tensor]) => [name, await this.upload(tensor)] as const)),
+    );
   }
 
   async dispose(): Promise<void> {

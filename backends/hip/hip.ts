@@ -2,7 +2,13 @@ import { BackendUnavailableError } from '../../src/errors.ts';
 import type { Backend, BackendProbe } from '../backend.ts';
 
 /** Where a ROCm runtime lies, newest first; ROCm 6 and 7 install `libamdhip64.so.<major>`. */
-const LIBRARIES: readonly string[] = ['libamdhip64.so.10', 'libamdhip64.so.9', 'libamdhip64.so.8', 'libamdhip64.so.7', 'libamdhip64.so.6'];
+const LIBRARIES: readonly string[] = [
+  'libamdhip64.so.10',
+  'libamdhip64.so.9',
+  'libamdhip64.so.8',
+  'libamdhip64.so.7',
+  'libamdhip64.so.6',
+];
 const FOLDERS: readonly string[] = ['/opt/rocm/lib', '/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/local/lib'];
 const DRIVER = '/dev/kfd';
 

@@ -23,7 +23,9 @@ async function expand(argument: string): Promise<readonly string[]> {
   if (!info.isDirectory()) return [argument];
   const names = (await readdir(argument)).filter((name) => name.endsWith('.safetensors')).sort();
   if (names.length === 0) {
-    throw new InputError(`directory "${argument}" holds no .safetensors file. See docs/golden-format.md for how to write one.`);
+    throw new InputError(
+      `directory "${argument}" holds no .safetensors file. See docs/golden-format.md for how to write one.`,
+    );
   }
   return names.map((name) => path.join(argument, name));
 }

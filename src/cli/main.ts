@@ -45,7 +45,9 @@ function program(setExit: (code: number) => void): Command {
 
 function defaultPaths(): readonly string[] {
   if (existsSync(DEFAULT_GOLDEN)) return [DEFAULT_GOLDEN];
-  throw new InputError(`no path was given and "${DEFAULT_GOLDEN}" does not exist here. Name a directory of golden files.`);
+  throw new InputError(
+    `no path was given and "${DEFAULT_GOLDEN}" does not exist here. Name a directory of golden files.`,
+  );
 }
 
 async function main(argv: readonly string[]): Promise<number> {

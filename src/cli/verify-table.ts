@@ -7,7 +7,9 @@ export function renderReport(report: BackendReport, verbose: boolean, stream: { 
   const color = paint(stream);
   const title = color('bold', `${report.backend.id}  ${report.backend.device}`);
   const table = new Table({
-    head: ['op', 'pass', 'fail', 'skip', 'elements', 'equal', 'max ulp', 'of bound', 'ms'].map((text) => color('bold', text)),
+    head: ['op', 'pass', 'fail', 'skip', 'elements', 'equal', 'max ulp', 'of bound', 'ms'].map((text) =>
+      color('bold', text),
+    ),
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     chars: SPARSE,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
@@ -26,9 +28,21 @@ export function renderReport(report: BackendReport, verbose: boolean, stream: { 
 
 /** Spaces only: the table must survive being pasted into an issue. */
 const SPARSE = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
 } as const;
 
 function groupByOp(results: readonly CaseResult[]): ReadonlyMap<string, readonly CaseResult[]> {
@@ -70,10 +84,16 @@ function formatShare(share: number): string {
   return share === 1 ? '100' : (Math.floor(share * 10000) / 100).toFixed(2);
 }
 
-function skipLines(results: readonly CaseResult[], verbose: boolean, color: ReturnType<typeof paint>): readonly string[] {
+function skipLines(
+  results: readonly CaseResult[],
+  verbose: boolean,
+  color: ReturnType<typeof paint>,
+): readonly string[] {
   const skipped = results.filter(({ status }) => status === 'skip');
   if (verbose) return skipped.map((result) => `${color('yellow', 'skip')} ${result.case}: ${result.reason}`);
   const reasons = new Map<string, number>();
   for (const { reason } of skipped) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  return [...reasons].map(([reason, count]) => `${color('yellow', 'skip')} ${count} case${count === 1 ? '' : 's'}: ${reason}`);
+  return [...reasons].map(
+    ([reason, count]) => `${color('yellow', 'skip')} ${count} case${count === 1 ? '' : 's'}: ${reason}`,
+  );
 }

@@ -1,4 +1,4 @@
-import { type Backend, type BackendId } from '../../backends/backend.ts';
+import type { Backend, BackendId } from '../../backends/backend.ts';
 import { BACKEND_IDS, openBackend } from '../../backends/registry.ts';
 import { BackendUnavailableError } from '../errors.ts';
 import { knownGoldenOps } from '../golden/bindings/index.ts';
@@ -77,7 +77,8 @@ function parseOps(list: string): readonly string[] {
 
 function splitList(list: string): readonly string[] {
   const names = list.split(',').map((name) => name.trim());
-  if (names.some((name) => name === '')) throw new InputError(`"${list}" has an empty entry; separate names by single commas.`);
+  if (names.some((name) => name === ''))
+    throw new InputError(`"${list}" has an empty entry; separate names by single commas.`);
   return [...new Set(names)];
 }
 
@@ -97,7 +98,15 @@ async function verifyOn(
       return undefined;
     }
     process.stderr.write(`${error.message}\n`);
-    return { backend: { id, device: null }, error: error.message, cases: 0, passed: 0, failed: 0, skipped: 0, results: [] };
+    return {
+      backend: { id, device: null },
+      error: error.message,
+      cases: 0,
+      passed: 0,
+      failed: 0,
+      skipped: 0,
+      results: [],
+    };
   }
   const selection = ops === undefined ? {} : { ops };
   const progress = startProgress(id, countCases(files, selection));

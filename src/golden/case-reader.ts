@@ -1,6 +1,6 @@
 import type { RawTensor, SafetensorsFile } from '../io/safetensors-read.ts';
-import { rowMajor } from '../layout/plain.ts';
 import type { Layout } from '../layout/layout.ts';
+import { rowMajor } from '../layout/plain.ts';
 import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { storageBytes, tensor } from '../tensor/make.ts';
 import type { ScaleEncoding, Tensor } from '../tensor/tensor.ts';

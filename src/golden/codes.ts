@@ -1,7 +1,7 @@
 import { decode } from '../formats/decode.ts';
 import { encode } from '../formats/encode.ts';
-import { formatFacts } from '../formats/facts.ts';
 import { f32Bits, f32FromBits } from '../formats/f32.ts';
+import { formatFacts } from '../formats/facts.ts';
 import { type ElementType, elementBits, isIntegerType } from '../tensor/element-type.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asF64, asU16, asU32 } from '../tensor/views.ts';
@@ -21,7 +21,7 @@ export function elementReader(tensor: Tensor): ElementReader {
   const bits = elementBits(type);
   const count = tensor.layout.storageSize;
   const digits = bits / 4;
-  const toValue = valueOf(type);
+  const toValue = valueReader(type);
   if (bits === 64) {
     const wide = type === 'f64' ? asF64(tensor) : wideIntegers(tensor);
     const at = (offset: number): number => wide[offset] ?? Number.NaN;
@@ -49,7 +49,7 @@ function wideIntegers(tensor: Tensor): Float64Array {
 }
 
 /** The number that a code of this type stands for. */
-export function valueOf(type: ElementType): (code: number) => number {
+export function valueReader(type: ElementType): (code: number) => number {
   switch (type) {
     case 'i8':
       return (code) => (code << 24) >> 24;
@@ -94,7 +94,7 @@ function truncateToBf16(x: number): number {
  */
 export function ulpDistance(type: ElementType, a: number, b: number): number | undefined {
   if (isIntegerType(type) || type === 'f64') return undefined;
-  const value = valueOf(type);
+  const value = valueReader(type);
   if (Number.isNaN(value(a)) || Number.isNaN(value(b))) return undefined;
   const { codeBits, signed } = formatFacts(type);
   if (!signed) return Math.abs(a - b);

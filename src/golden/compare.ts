@@ -42,8 +42,16 @@ export interface Comparison {
 export function compareTensors(actual: Tensor, expectation: Expectation, bound?: ErrorBound): Comparison {
   const { expected } = expectation;
   const metrics = new MetricsBuilder(actual, expected);
-  const first = bound === undefined ? compareCodes(actual, expectation, metrics) : compareBound(actual, expectation, bound, metrics);
-  const result = { output: expectation.output, tensor: expected.name, passed: first === undefined, metrics: metrics.finish() };
+  const first =
+    bound === undefined
+      ? compareCodes(actual, expectation, metrics)
+      : compareBound(actual, expectation, bound, metrics);
+  const result = {
+    output: expectation.output,
+    tensor: expected.name,
+    passed: first === undefined,
+    metrics: metrics.finish(),
+  };
   return first === undefined ? result : { ...result, first };
 }
 
@@ -60,7 +68,13 @@ function compareCodes(actual: Tensor, expectation: Expectation, metrics: Metrics
     const got = a.code(offset);
     const want = e.code(offset);
     const same = got === want || (floats && Number.isNaN(a.value(offset)) && Number.isNaN(e.value(offset)));
-    metrics.add(a.value(offset), e.value(offset), got === want, same, got === want ? 0 : ulpDistance(expected.type, got, want));
+    metrics.add(
+      a.value(offset),
+      e.value(offset),
+      got === want,
+      same,
+      got === want ? 0 : ulpDistance(expected.type, got, want),
+    );
     if (!same) first ??= mismatch(offset, actual, a, expected, e);
   }
   return first;
@@ -93,7 +107,13 @@ function compareBound(
       : within(want, exact - error * F64_REFERENCE_SLACK, exact + error * F64_REFERENCE_SLACK);
     const holds = within(got, low, high) && goldenHolds;
     const equal = sameType && a.code(offset) === e.code(offset);
-    metrics.add(got, want, equal, holds, sameType ? ulpDistance(actual.type, a.code(offset), e.code(offset)) : undefined);
+    metrics.add(
+      got,
+      want,
+      equal,
+      holds,
+      sameType ? ulpDistance(actual.type, a.code(offset), e.code(offset)) : undefined,
+    );
     metrics.addBound(Math.abs(got - exact), Math.max(Math.abs(high - exact), Math.abs(low - exact)));
     if (!holds && first === undefined) {
       const found = { ...mismatch(offset, actual, a, expected, e), allowed: [low, high] as const };
@@ -119,7 +139,9 @@ function comparedElements(expectation: Expectation, count: number): (offset: num
 function mismatch(offset: number, actual: Tensor, a: ElementReader, expected: Tensor, e: ElementReader): Mismatch {
   const bytesPerElement = expected.bytes.byteLength / Math.max(1, e.count);
   const hex = (reader: ElementReader): string =>
-    reader.digits === 16 ? String(reader.value(offset)) : `0x${reader.code(offset).toString(16).padStart(reader.digits, '0')}`;
+    reader.digits === 16
+      ? String(reader.value(offset))
+      : `0x${reader.code(offset).toString(16).padStart(reader.digits, '0')}`;
   return {
     coord: actual.layout.coord(offset),
     offset,

@@ -74,7 +74,9 @@ export function caseMetrics(
   );
   const elements = tensors.reduce((sum, entry) => sum + entry.elements, 0);
   const worst = (pick: (entry: CheckMetrics) => number | null): number | null =>
-    tensors.map(pick).reduce<number | null>((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
+    tensors
+      .map(pick)
+      .reduce<number | null>((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
   return {
     elements,
     mismatches: tensors.reduce((sum, entry) => sum + entry.mismatches, 0),

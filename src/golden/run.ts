@@ -1,9 +1,9 @@
 import type { Backend } from '../../backends/backend.ts';
 import { PreshuffleError, UnsupportedOpError } from '../errors.ts';
-import type { ByteSource } from '../io/source.ts';
 import { readSafetensors, type SafetensorsFile } from '../io/safetensors-read.ts';
-import { type OpName, ops } from '../ops/registry.ts';
+import type { ByteSource } from '../io/source.ts';
 import type { ErrorBound, OpDefinition } from '../ops/op.ts';
+import { type OpName, ops } from '../ops/registry.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { bindCase, knownGoldenOps } from './bindings/index.ts';
 import { type GoldenCase, parseCases } from './case.ts';
@@ -71,7 +71,17 @@ export async function runGolden(
 }
 
 function invalidResult(backend: Backend, file: string, name: string, op: string, error: PreshuffleError): CaseResult {
-  return { case: name, file, op, backend: backend.id, status: 'fail', invalid: true, reason: error.message, metrics: null, diagnosis: [] };
+  return {
+    case: name,
+    file,
+    op,
+    backend: backend.id,
+    status: 'fail',
+    invalid: true,
+    reason: error.message,
+    metrics: null,
+    diagnosis: [],
+  };
 }
 
 async function runCase(backend: Backend, file: SafetensorsFile, entry: GoldenCase): Promise<CaseResult> {
@@ -101,14 +111,17 @@ async function runCase(backend: Backend, file: SafetensorsFile, entry: GoldenCas
     };
   } catch (error) {
     if (error instanceof UnsupportedOpError) return { ...base, status: 'skip', reason: error.reason, metrics: null };
-    if (error instanceof PreshuffleError) return invalidResult(backend, entry.file, entry.name, entry.op, withCase(entry, error));
+    if (error instanceof PreshuffleError)
+      return invalidResult(backend, entry.file, entry.name, entry.op, withCase(entry, error));
     throw error;
   }
 }
 
 /** Puts file and case in front of an error that came from an op or a layout and knows neither. */
 function withCase(entry: GoldenCase, error: PreshuffleError): PreshuffleError {
-  return error instanceof GoldenCaseError ? error : new GoldenCaseError(entry.file, entry.name, error.message, { cause: error });
+  return error instanceof GoldenCaseError
+    ? error
+    : new GoldenCaseError(entry.file, entry.name, error.message, { cause: error });
 }
 
 async function runCheck(backend: Backend, check: GoldenCheck): Promise<readonly Comparison[]> {
@@ -118,7 +131,11 @@ async function runCheck(backend: Backend, check: GoldenCheck): Promise<readonly 
   return check.expect.map((expectation) => {
     const actual = outputs[expectation.output];
     if (actual === undefined) throw new Error(`internal: op ${check.op} returned no output "${expectation.output}"`);
-    return compareTensors(actual, expectation, expectation.compare === 'bound' ? bounds[expectation.output] : undefined);
+    return compareTensors(
+      actual,
+      expectation,
+      expectation.compare === 'bound' ? bounds[expectation.output] : undefined,
+    );
   });
 }
 

@@ -9,11 +9,24 @@
  * const { dtype, shape, bytes } = await file.read('model.layers.0.mlp.gate.weight');
  * ```
  */
-export { NpyError, type NpyArray, type NpyDtype, parseNpy, writeNpy } from './npy.ts';
-export { dtypeBits, dtypeElement, elementDtype, isSafetensorsDtype, SAFETENSORS_DTYPES, type SafetensorsDtype } from './safetensors-dtypes.ts';
+export { type NpyArray, type NpyDtype, NpyError, parseNpy, writeNpy } from './npy.ts';
+export {
+  dtypeBits,
+  dtypeElement,
+  elementDtype,
+  isSafetensorsDtype,
+  SAFETENSORS_DTYPES,
+  type SafetensorsDtype,
+} from './safetensors-dtypes.ts';
 export { SafetensorsError } from './safetensors-error.ts';
 export { MAX_HEADER_BYTES, type TensorEntry } from './safetensors-header.ts';
-export { type ParsedSafetensors, parseSafetensors, type RawTensor, readSafetensors, type SafetensorsFile } from './safetensors-read.ts';
+export {
+  type ParsedSafetensors,
+  parseSafetensors,
+  type RawTensor,
+  readSafetensors,
+  type SafetensorsFile,
+} from './safetensors-read.ts';
 export { safetensorsChunks, type TensorToWrite, writeSafetensors } from './safetensors-write.ts';
 export { openSharded, type ShardedSafetensors } from './sharded.ts';
-export { blobSource, type ByteSource, memorySource } from './source.ts';
+export { type ByteSource, blobSource, memorySource } from './source.ts';

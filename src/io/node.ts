@@ -20,7 +20,8 @@ export async function fileSource(file: string): Promise<FileSource> {
       const bytes = new Uint8Array(end - begin);
       for (let done = 0; done < bytes.length; ) {
         const { bytesRead } = await handle.read(bytes, done, bytes.length - done, begin + done);
-        if (bytesRead === 0) throw new Error(`${file}: ends at byte ${begin + done}, expected ${size} bytes; it shrank while it was read`);
+        if (bytesRead === 0)
+          throw new Error(`${file}: ends at byte ${begin + done}, expected ${size} bytes; it shrank while it was read`);
         done += bytesRead;
       }
       return bytes;
@@ -44,7 +45,10 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile & {
  * Writes a file so that its path always holds the old or the new content, never half of it: to a temporary name beside it,
  * flushed, then renamed. The temporary file is removed when anything fails.
  */
-export async function writeFileAtomic(file: string, content: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+export async function writeFileAtomic(
+  file: string,
+  content: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID()}.tmp`);
   try {
     const handle = await open(temporary, 'wx');

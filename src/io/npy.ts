@@ -19,7 +19,8 @@ export interface NpyArray {
 
 const MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const DTYPES: readonly NpyDtype[] = ['b1', 'u1', 'i1', 'u2', 'i2', 'u4', 'i4', 'u8', 'i8', 'f2', 'f4', 'f8'];
-const HEADER = /^\{\s*'descr'\s*:\s*'([<>|=])(\w+)'\s*,\s*'fortran_order'\s*:\s*(True|False)\s*,\s*'shape'\s*:\s*\(([\d,\s]*)\)\s*,?\s*\}\s*$/;
+const HEADER =
+  /^\{\s*'descr'\s*:\s*'([<>|=])(\w+)'\s*,\s*'fortran_order'\s*:\s*(True|False)\s*,\s*'shape'\s*:\s*\(([\d,\s]*)\)\s*,?\s*\}\s*$/;
 
 /** Parses an npy file of version 1, 2 or 3. Big-endian and Fortran-ordered arrays are converted. */
 export function parseNpy(file: Uint8Array, name = 'npy'): NpyArray {
@@ -28,23 +29,40 @@ export function parseNpy(file: Uint8Array, name = 'npy'): NpyArray {
   }
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const major = view.getUint8(6);
-  if (major < 1 || major > 3) throw new NpyError(name, `has npy version ${major}.${view.getUint8(7)}, expected 1, 2 or 3.`);
+  if (major < 1 || major > 3)
+    throw new NpyError(name, `has npy version ${major}.${view.getUint8(7)}, expected 1, 2 or 3.`);
   const start = major === 1 ? 10 : 12;
   if (file.length < start) throw new NpyError(name, `is ${file.length} bytes long and ends inside its header.`);
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (start + length > file.length) throw new NpyError(name, `says that its header is ${length} bytes long, but ${file.length - start} follow. The file is cut off.`);
+  if (start + length > file.length)
+    throw new NpyError(
+      name,
+      `says that its header is ${length} bytes long, but ${file.length - start} follow. The file is cut off.`,
+    );
   const text = new TextDecoder(major === 3 ? 'utf-8' : 'latin1').decode(file.subarray(start, start + length));
   const match = HEADER.exec(text.trimEnd());
-  if (match === null) throw new NpyError(name, `has the header ${JSON.stringify(text.trimEnd())}, expected descr, fortran_order and shape of a plain array.`);
+  if (match === null)
+    throw new NpyError(
+      name,
+      `has the header ${JSON.stringify(text.trimEnd())}, expected descr, fortran_order and shape of a plain array.`,
+    );
   const [, order = '<', code = '', fortran, sizes = ''] = match;
   const dtype = DTYPES.find((known) => known === code);
-  if (dtype === undefined) throw new NpyError(name, `has dtype "${order}${code}", expected one of ${DTYPES.join(', ')}.`);
-  const shape = sizes.split(',').map((size) => size.trim()).filter((size) => size !== '').map(Number);
+  if (dtype === undefined)
+    throw new NpyError(name, `has dtype "${order}${code}", expected one of ${DTYPES.join(', ')}.`);
+  const shape = sizes
+    .split(',')
+    .map((size) => size.trim())
+    .filter((size) => size !== '')
+    .map(Number);
   const width = Number(dtype.slice(1));
   const expected = shape.reduce((product, size) => product * size, width);
   const data = file.subarray(start + length);
   if (data.length !== expected) {
-    throw new NpyError(name, `of ${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${data.length} follow the header.`);
+    throw new NpyError(
+      name,
+      `of ${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${data.length} follow the header.`,
+    );
   }
   const swapped = order === '>' ? swapBytes(data, width) : data;
   return { dtype, shape, bytes: fortran === 'True' ? toRowMajor(swapped, shape, width) : swapped };
@@ -55,7 +73,8 @@ export function writeNpy(array: NpyArray, name = 'npy'): Uint8Array {
   const { dtype, shape, bytes } = array;
   const width = Number(dtype.slice(1));
   const expected = shape.reduce((product, size) => product * size, width);
-  if (bytes.length !== expected) throw new NpyError(name, `${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${bytes.length} were given.`);
+  if (bytes.length !== expected)
+    throw new NpyError(name, `${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${bytes.length} were given.`);
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${width === 1 ? '|' : '<'}${dtype}', 'fortran_order': False, 'shape': (${sizes}), }`;
   const total = Math.ceil((10 + text.length + 1) / 64) * 64;
@@ -70,7 +89,8 @@ export function writeNpy(array: NpyArray, name = 'npy'): Uint8Array {
 
 function swapBytes(data: Uint8Array, width: number): Uint8Array {
   const out = new Uint8Array(data.length);
-  for (let at = 0; at < data.length; at += width) for (let byte = 0; byte < width; byte += 1) out[at + byte] = data[at + width - 1 - byte] as number;
+  for (let at = 0; at < data.length; at += width)
+    for (let byte = 0; byte < width; byte += 1) out[at + byte] = data[at + width - 1 - byte] as number;
   return out;
 }
 

@@ -1,5 +1,5 @@
-import { headerLength, LENGTH_BYTES, parseHeader, type TensorEntry } from './safetensors-header.ts';
 import { SafetensorsError } from './safetensors-error.ts';
+import { headerLength, LENGTH_BYTES, parseHeader, type TensorEntry } from './safetensors-header.ts';
 import type { ByteSource } from './source.ts';
 
 /** A tensor as the file has it: no layout, no meaning. */
@@ -33,7 +33,10 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
   const entryOf = (name: string): TensorEntry => {
     const entry = header.tensors.get(name);
     if (entry === undefined) {
-      throw new SafetensorsError(source.name, `has no tensor "${name}". It has ${listNames([...header.tensors.keys()])}.`);
+      throw new SafetensorsError(
+        source.name,
+        `has no tensor "${name}". It has ${listNames([...header.tensors.keys()])}.`,
+      );
     }
     return entry;
   };
@@ -48,7 +51,10 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
       const entry = entryOf(name);
       const size = entry.end - entry.begin;
       if (!Number.isSafeInteger(begin) || !Number.isSafeInteger(end) || begin < 0 || begin > end || end > size) {
-        throw new SafetensorsError(source.name, `tensor "${name}" has ${size} bytes; the slice [${begin}, ${end}] is outside.`);
+        throw new SafetensorsError(
+          source.name,
+          `tensor "${name}" has ${size} bytes; the slice [${begin}, ${end}] is outside.`,
+        );
       }
       return source.read(dataStart + entry.begin + begin, dataStart + entry.begin + end);
     },
@@ -68,7 +74,11 @@ export interface ParsedSafetensors {
 export function parseSafetensors(bytes: Uint8Array, name = 'memory'): ParsedSafetensors {
   const length = headerLength(name, bytes, bytes.byteLength);
   const dataStart = LENGTH_BYTES + length;
-  const { metadata, tensors } = parseHeader(name, bytes.subarray(LENGTH_BYTES, dataStart), bytes.byteLength - dataStart);
+  const { metadata, tensors } = parseHeader(
+    name,
+    bytes.subarray(LENGTH_BYTES, dataStart),
+    bytes.byteLength - dataStart,
+  );
   const views = [...tensors].map(([tensor, { dtype, shape, begin, end }]) => {
     const raw: RawTensor = { name: tensor, dtype, shape, bytes: bytes.subarray(dataStart + begin, dataStart + end) };
     return [tensor, raw] as const;
@@ -80,4 +90,3 @@ function listNames(names: readonly string[]): string {
   if (names.length === 0) return 'none';
   return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`;
 }
-

@@ -28,7 +28,10 @@ export function* safetensorsChunks(
 }
 
 /** The whole file in one array. */
-export function writeSafetensors(tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const chunks = [...safetensorsChunks(tensors, metadata)];
   const file = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
   let at = 0;
@@ -39,17 +42,25 @@ export function writeSafetensors(tensors: readonly TensorToWrite[], metadata: Re
   return file;
 }
 
-function headerBytes(file: string, tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>>): Uint8Array {
+function headerBytes(
+  file: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const names = new Set<string>();
   const entries: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [['__metadata__', metadata]];
   let at = 0;
   for (const { name, dtype, shape, bytes } of tensors) {
-    if (name === '__metadata__') throw new SafetensorsError(file, 'a tensor cannot be named "__metadata__", which the format reserves.');
+    if (name === '__metadata__')
+      throw new SafetensorsError(file, 'a tensor cannot be named "__metadata__", which the format reserves.');
     if (names.has(name)) throw new SafetensorsError(file, `tensor "${name}" was given twice; names must be unique.`);
     names.add(name);
     const expected = shape.reduce((product, size) => product * size, dtypeBits(dtype)) / 8;
     if (bytes.byteLength !== expected) {
-      throw new SafetensorsError(file, `tensor "${name}" of ${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${bytes.byteLength} were given.`);
+      throw new SafetensorsError(
+        file,
+        `tensor "${name}" of ${dtype} [${shape.join(', ')}] takes ${expected} bytes, but ${bytes.byteLength} were given.`,
+      );
     }
     entries.push([name, { dtype, shape, data_offsets: [at, at + bytes.byteLength] }]);
     at += bytes.byteLength;

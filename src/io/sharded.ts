@@ -1,5 +1,5 @@
-import { readSafetensors, type RawTensor, type SafetensorsFile } from './safetensors-read.ts';
 import { SafetensorsError } from './safetensors-error.ts';
+import { type RawTensor, readSafetensors, type SafetensorsFile } from './safetensors-read.ts';
 import type { ByteSource } from './source.ts';
 
 /** A checkpoint in several files, seen as one. */
@@ -37,17 +37,29 @@ export async function openSharded(
   const shards = new Map<string, SafetensorsFile>();
   for (const [tensor, file] of weightMap) {
     const shard = opened.get(file) as SafetensorsFile;
-    if (!shard.tensors.has(tensor)) throw new SafetensorsError(name, `maps tensor "${tensor}" to shard "${file}", which does not have it.`);
+    if (!shard.tensors.has(tensor))
+      throw new SafetensorsError(name, `maps tensor "${tensor}" to shard "${file}", which does not have it.`);
     shards.set(tensor, shard);
   }
   for (const [file, shard] of opened) {
     for (const tensor of shard.tensors.keys()) {
       const home = weightMap.get(tensor);
-      if (home === undefined) throw new SafetensorsError(name, `does not map tensor "${tensor}" of shard "${file}"; it would be lost.`);
-      if (home !== file) throw new SafetensorsError(name, `maps tensor "${tensor}" to shard "${home}", but shard "${file}" has one of that name too.`);
+      if (home === undefined)
+        throw new SafetensorsError(name, `does not map tensor "${tensor}" of shard "${file}"; it would be lost.`);
+      if (home !== file)
+        throw new SafetensorsError(
+          name,
+          `maps tensor "${tensor}" to shard "${home}", but shard "${file}" has one of that name too.`,
+        );
     }
   }
-  return { name, metadata, shards, warnings: sizeWarnings(metadata, opened), read: (tensor) => shardOf(name, shards, tensor).read(tensor) };
+  return {
+    name,
+    metadata,
+    shards,
+    warnings: sizeWarnings(metadata, opened),
+    read: (tensor) => shardOf(name, shards, tensor).read(tensor),
+  };
 }
 
 function shardOf(name: string, shards: ReadonlyMap<string, SafetensorsFile>, tensor: string): SafetensorsFile {
@@ -56,7 +68,10 @@ function shardOf(name: string, shards: ReadonlyMap<string, SafetensorsFile>, ten
   return shard;
 }
 
-function parseIndex(name: string, text: string): { weightMap: ReadonlyMap<string, string>; metadata: Readonly<Record<string, unknown>> } {
+function parseIndex(
+  name: string,
+  text: string,
+): { weightMap: ReadonlyMap<string, string>; metadata: Readonly<Record<string, unknown>> } {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -71,17 +86,25 @@ function parseIndex(name: string, text: string): { weightMap: ReadonlyMap<string
   const weightMap = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string' || file === '' || file.includes('/') || file.includes('\\')) {
-      throw new SafetensorsError(name, `maps tensor "${tensor}" to ${JSON.stringify(file)}, expected the name of a file beside the index.`);
+      throw new SafetensorsError(
+        name,
+        `maps tensor "${tensor}" to ${JSON.stringify(file)}, expected the name of a file beside the index.`,
+      );
     }
     weightMap.set(tensor, file);
   }
   return { weightMap, metadata: metadata as Readonly<Record<string, unknown>> };
 }
 
-function sizeWarnings(metadata: Readonly<Record<string, unknown>>, opened: ReadonlyMap<string, SafetensorsFile>): readonly string[] {
+function sizeWarnings(
+  metadata: Readonly<Record<string, unknown>>,
+  opened: ReadonlyMap<string, SafetensorsFile>,
+): readonly string[] {
   const declared = metadata['total_size'];
   if (typeof declared !== 'number') return [];
   let found = 0;
   for (const { tensors } of opened.values()) for (const { begin, end } of tensors.values()) found += end - begin;
-  return found === declared ? [] : [`the index declares total_size ${declared}, but its shards hold ${found} bytes of tensors.`];
+  return found === declared
+    ? []
+    : [`the index declares total_size ${declared}, but its shards hold ${found} bytes of tensors.`];
 }

@@ -1,7 +1,19 @@
 import { PreshuffleError } from '../errors.ts';
-import { scaleColumnMajor, scalePackedUe8m0, scaleRowMajor, scaleTmaAligned, scaleTransposedView } from './activation-scale.ts';
+import {
+  scaleColumnMajor,
+  scalePackedUe8m0,
+  scaleRowMajor,
+  scaleTmaAligned,
+  scaleTransposedView,
+} from './activation-scale.ts';
 import { gateUpInterleaved } from './gate-up.ts';
-import { moeShuffleWeightGfx1250, shuffleMxfp8fp4A, shuffleMxfp8fp4B, shuffleMxfp8fp4Scale, shuffleWeightGfx1250 } from './gfx1250.ts';
+import {
+  moeShuffleWeightGfx1250,
+  shuffleMxfp8fp4A,
+  shuffleMxfp8fp4B,
+  shuffleMxfp8fp4Scale,
+  shuffleWeightGfx1250,
+} from './gfx1250.ts';
 import type { Layout } from './layout.ts';
 import { columnMajor, rowMajor } from './plain.ts';
 import { shuffleScale, shuffleScaleGuinterleave, shuffleScaleN32K4 } from './scales.ts';

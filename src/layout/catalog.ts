@@ -1,7 +1,26 @@
-export { scaleColumnMajor, scalePackedUe8m0, scaleRowMajor, scaleTmaAligned, scaleTransposedView } from './activation-scale.ts';
-export { type CatalogEntry, type CatalogParams, catalog, checkShape, type LayoutWarning, type ShapeVerdict } from './catalog-entries.ts';
+export {
+  scaleColumnMajor,
+  scalePackedUe8m0,
+  scaleRowMajor,
+  scaleTmaAligned,
+  scaleTransposedView,
+} from './activation-scale.ts';
+export {
+  type CatalogEntry,
+  type CatalogParams,
+  catalog,
+  checkShape,
+  type LayoutWarning,
+  type ShapeVerdict,
+} from './catalog-entries.ts';
 export { gateUpInterleaved } from './gate-up.ts';
-export { moeShuffleWeightGfx1250, shuffleMxfp8fp4A, shuffleMxfp8fp4B, shuffleMxfp8fp4Scale, shuffleWeightGfx1250 } from './gfx1250.ts';
+export {
+  moeShuffleWeightGfx1250,
+  shuffleMxfp8fp4A,
+  shuffleMxfp8fp4B,
+  shuffleMxfp8fp4Scale,
+  shuffleWeightGfx1250,
+} from './gfx1250.ts';
 export { columnMajor, rowMajor } from './plain.ts';
 export {
   type GroupedScaleOptions,

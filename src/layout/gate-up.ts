@@ -14,7 +14,12 @@ export function gateUpInterleaved(shape: readonly number[], axis = 1): Layout<'g
   const id = 'gate_up_interleaved';
   const rows = shape[axis];
   if (rows === undefined) throw new ShapeRejectedError(id, shape, `it has no dimension ${axis} for gate and up rows.`);
-  if (rows % 2 !== 0) throw new ShapeRejectedError(id, shape, `${rows} rows cannot hold gate and up rows in pairs; the number must be even.`);
+  if (rows % 2 !== 0)
+    throw new ShapeRejectedError(
+      id,
+      shape,
+      `${rows} rows cannot hold gate and up rows in pairs; the number must be even.`,
+    );
   const names = shape.map((_, index) => (index === axis ? 'n' : `d${index}`));
   const dims = names.map((name) => (name === 'n' ? 'n=(gu:2 i)' : `(${name})`));
   const order = names.flatMap((name) => (name === 'n' ? ['i', 'gu'] : [name]));

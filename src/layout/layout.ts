@@ -5,7 +5,11 @@ import { printLayout } from './print.ts';
 
 export interface LayoutInit<Id extends string> {
   readonly id: Id;
-  readonly dims: readonly { readonly name: string; readonly size: number; readonly factors: readonly { readonly name: string; readonly size: number }[] }[];
+  readonly dims: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly factors: readonly { readonly name: string; readonly size: number }[];
+  }[];
   /** Every factor name once, outermost in storage first. */
   readonly order: readonly string[];
   /** Shape of the stored tensor as its source returns it. Default: the padded dimensions. */
@@ -65,14 +69,18 @@ export class Layout<Id extends string = string> {
    */
   offset(coord: readonly number[]): number {
     if (coord.length !== this.dims.length) {
-      throw new LayoutRangeError(`${this.id}: coordinate [${coord.join(', ')}] has ${coord.length} entries, the layout has ${this.dims.length} dimensions.`);
+      throw new LayoutRangeError(
+        `${this.id}: coordinate [${coord.join(', ')}] has ${coord.length} entries, the layout has ${this.dims.length} dimensions.`,
+      );
     }
     let offset = 0;
     for (let axis = 0; axis < this.dims.length; axis += 1) {
       const dim = this.dims[axis] as LayoutDim;
       let rest = coord[axis] as number;
       if (!Number.isInteger(rest) || rest < 0 || rest >= dim.size) {
-        throw new LayoutRangeError(`${this.id}: coordinate [${coord.join(', ')}] is outside [${this.shape.join(', ')}] in dimension "${dim.name}".`);
+        throw new LayoutRangeError(
+          `${this.id}: coordinate [${coord.join(', ')}] is outside [${this.shape.join(', ')}] in dimension "${dim.name}".`,
+        );
       }
       for (let index = dim.factors.length - 1; index >= 0; index -= 1) {
         const factor = dim.factors[index] as LayoutFactor;
@@ -90,7 +98,9 @@ export class Layout<Id extends string = string> {
    */
   coord(offset: number): number[] | undefined {
     if (!Number.isInteger(offset) || offset < 0 || offset >= this.storageSize) {
-      throw new LayoutRangeError(`${this.id}: offset ${offset} is outside the storage of ${this.storageSize} elements.`);
+      throw new LayoutRangeError(
+        `${this.id}: offset ${offset} is outside the storage of ${this.storageSize} elements.`,
+      );
     }
     const coord: number[] = [];
     for (const { size, factors } of this.dims) {
@@ -119,23 +129,36 @@ export class Layout<Id extends string = string> {
 }
 
 function canonical(layout: Layout): string {
-  const dims = layout.dims.map((dim) => `${dim.size}/${dim.padded}:${mergedFactors(dim).map(({ size, stride }) => `${size}*${stride}`).join(',')}`);
+  const dims = layout.dims.map(
+    (dim) =>
+      `${dim.size}/${dim.padded}:${mergedFactors(dim)
+        .map(({ size, stride }) => `${size}*${stride}`)
+        .join(',')}`,
+  );
   return dims.join(' ');
 }
 
-function stridesOf(id: string, sizes: ReadonlyMap<string, number>, order: readonly string[]): ReadonlyMap<string, number> {
+function stridesOf(
+  id: string,
+  sizes: ReadonlyMap<string, number>,
+  order: readonly string[],
+): ReadonlyMap<string, number> {
   const strides = new Map<string, number>();
   let stride = 1;
   for (const name of order.toReversed()) {
     const size = sizes.get(name);
     if (size === undefined || strides.has(name)) {
-      throw new PreshuffleError('layout-order', `layout "${id}": factor "${name}" in the storage order is ${size === undefined ? 'not part of any dimension' : 'listed twice'}.`);
+      throw new PreshuffleError(
+        'layout-order',
+        `layout "${id}": factor "${name}" in the storage order is ${size === undefined ? 'not part of any dimension' : 'listed twice'}.`,
+      );
     }
     strides.set(name, stride);
     stride *= size;
   }
   const missing = [...sizes.keys()].find((name) => !strides.has(name));
-  if (missing !== undefined) throw new PreshuffleError('layout-order', `layout "${id}": factor "${missing}" is missing from the storage order.`);
+  if (missing !== undefined)
+    throw new PreshuffleError('layout-order', `layout "${id}": factor "${missing}" is missing from the storage order.`);
   return strides;
 }
 

@@ -14,7 +14,8 @@ export function bindTrailing<Id extends string>(
   storageShape?: readonly number[],
 ): Layout<Id> {
   const leading = shape.length - trailing;
-  if (leading < 0) throw new ShapeRejectedError(id, shape, `it has ${shape.length} dimensions, expected at least ${trailing}.`);
+  if (leading < 0)
+    throw new ShapeRejectedError(id, shape, `it has ${shape.length} dimensions, expected at least ${trailing}.`);
   const names = Array.from({ length: leading }, (_, axis) => (leading === 1 ? 'e' : `b${axis}`));
   const pattern = parsePattern(`${names.map((name) => `(${name})`).join(' ')} ${dims} -> ${names.join(' ')} ${order}`);
   return bindPattern(pattern, shape, { id, ...(storageShape === undefined ? {} : { storageShape }) });

@@ -27,7 +27,8 @@ export interface Location {
  * @throws LayoutRangeError for a coordinate outside the shape
  */
 export function locate(layout: Layout, coord: readonly number[], bits: number): Location {
-  if (![4, 8, 16, 32, 64].includes(bits)) throw new ParameterError('locate', 'bits', `is ${bits}, expected 4, 8, 16, 32 or 64.`);
+  if (![4, 8, 16, 32, 64].includes(bits))
+    throw new ParameterError('locate', 'bits', `is ${bits}, expected 4, 8, 16, 32 or 64.`);
   const offset = layout.offset(coord);
   const bitOffset = offset * bits;
   const byte = Math.floor(bitOffset / 8);

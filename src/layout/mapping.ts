@@ -79,7 +79,10 @@ export function invert(mapping: OffsetMapping, size: number = mapping.size): Off
     if (target === undefined) continue;
     const other = back.get(target);
     if (other !== undefined) {
-      throw new PreshuffleError('not-a-bijection', `positions ${other} and ${position} both map to ${target}; only a bijection has an inverse.`);
+      throw new PreshuffleError(
+        'not-a-bijection',
+        `positions ${other} and ${position} both map to ${target}; only a bijection has an inverse.`,
+      );
     }
     back.set(target, position);
   }
@@ -94,7 +97,10 @@ export function invert(mapping: OffsetMapping, size: number = mapping.size): Off
  */
 export function applicationOrder(layout: Layout): number {
   if (layout.storageSize !== layout.size) {
-    throw new PreshuffleError('padded-layout', `${layout.id} pads [${layout.shape.join(', ')}], so it cannot be applied to its own output.`);
+    throw new PreshuffleError(
+      'padded-layout',
+      `${layout.id} pads [${layout.shape.join(', ')}], so it cannot be applied to its own output.`,
+    );
   }
   const next = Float64Array.from({ length: layout.size }, (_, index) => layout.offset(unravel(index, layout.shape)));
   const seen = new Uint8Array(layout.size);

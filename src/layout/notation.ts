@@ -89,7 +89,8 @@ export function parsePattern(text: string): LayoutPattern {
     const factors: { name: string; size: number | undefined }[] = [];
     while (peek().text !== ')' && peek().text !== '|') {
       const factor = takeName('a digit name');
-      if (known.has(factor.text)) throw new NotationError(text, factor.column, `digit "${factor.text}" is declared twice`);
+      if (known.has(factor.text))
+        throw new NotationError(text, factor.column, `digit "${factor.text}" is declared twice`);
       known.add(factor.text);
       const sized = peek().text === ':';
       if (sized) at += 1;
@@ -115,12 +116,15 @@ export function parsePattern(text: string): LayoutPattern {
   const order: string[] = [];
   while (peek() !== end) {
     const digit = takeName('a digit name');
-    if (!known.has(digit.text)) throw new NotationError(text, digit.column, `digit "${digit.text}" belongs to no dimension`);
-    if (order.includes(digit.text)) throw new NotationError(text, digit.column, `digit "${digit.text}" is listed twice`);
+    if (!known.has(digit.text))
+      throw new NotationError(text, digit.column, `digit "${digit.text}" belongs to no dimension`);
+    if (order.includes(digit.text))
+      throw new NotationError(text, digit.column, `digit "${digit.text}" is listed twice`);
     order.push(digit.text);
   }
   const missing = [...known].find((name) => !order.includes(name));
-  if (missing !== undefined) throw new NotationError(text, end.column, `digit "${missing}" is missing from the storage order`);
+  if (missing !== undefined)
+    throw new NotationError(text, end.column, `digit "${missing}" is missing from the storage order`);
   return { text, dims, order };
 }
 
@@ -152,10 +156,18 @@ export interface BindOptions<Id extends string> {
  * Gives a pattern its sizes.
  * @throws ShapeRejectedError when a dimension is not a multiple of its digits' sizes and the pattern does not pad it
  */
-export function bindPattern<Id extends string>(pattern: LayoutPattern, shape: readonly number[], options: BindOptions<Id>): Layout<Id> {
+export function bindPattern<Id extends string>(
+  pattern: LayoutPattern,
+  shape: readonly number[],
+  options: BindOptions<Id>,
+): Layout<Id> {
   const { id, storageShape } = options;
   if (shape.length !== pattern.dims.length) {
-    throw new ShapeRejectedError(id, shape, `it has ${shape.length} dimensions, expected ${pattern.dims.length} (${pattern.dims.map(({ name }) => name).join(', ')}).`);
+    throw new ShapeRejectedError(
+      id,
+      shape,
+      `it has ${shape.length} dimensions, expected ${pattern.dims.length} (${pattern.dims.map(({ name }) => name).join(', ')}).`,
+    );
   }
   const bad = shape.find((size) => !Number.isSafeInteger(size) || size < 1);
   if (bad !== undefined) throw new ShapeRejectedError(id, shape, `size ${bad} is not a positive integer.`);
@@ -164,15 +176,27 @@ export function bindPattern<Id extends string>(pattern: LayoutPattern, shape: re
     const block = dim.factors.reduce((product, factor) => product * (factor.size ?? 1), 1);
     const multiple = dim.pad ?? block;
     if (dim.pad === undefined && dim.size === undefined && size % block !== 0) {
-      throw new ShapeRejectedError(id, shape, `${dim.name} = ${size} is not a multiple of ${block} (${size} % ${block} == ${size % block}).`);
+      throw new ShapeRejectedError(
+        id,
+        shape,
+        `${dim.name} = ${size} is not a multiple of ${block} (${size} % ${block} == ${size % block}).`,
+      );
     }
     const padded = dim.size === undefined ? Math.ceil(size / multiple) * multiple : block;
     const inferred = padded / block;
     const isSized = dim.factors.every((factor) => factor.size !== undefined);
     if (!Number.isInteger(inferred) || (isSized && inferred !== 1) || size > padded) {
-      throw new ShapeRejectedError(id, shape, `${dim.name} = ${size} does not fit digits of ${block} elements${dim.pad === undefined ? '' : `, padded to a multiple of ${dim.pad}`}.`);
+      throw new ShapeRejectedError(
+        id,
+        shape,
+        `${dim.name} = ${size} does not fit digits of ${block} elements${dim.pad === undefined ? '' : `, padded to a multiple of ${dim.pad}`}.`,
+      );
     }
-    return { name: dim.name, size, factors: dim.factors.map((factor) => ({ name: factor.name, size: factor.size ?? inferred })) };
+    return {
+      name: dim.name,
+      size,
+      factors: dim.factors.map((factor) => ({ name: factor.name, size: factor.size ?? inferred })),
+    };
   });
   return new Layout({ id, dims, order: pattern.order, ...(storageShape === undefined ? {} : { storageShape }) });
 }
@@ -185,8 +209,14 @@ export function parseLayout(text: string, id = 'custom'): Layout {
   const pattern = parsePattern(text);
   const open = pattern.dims.flatMap(({ factors }) => factors).find(({ size }) => size === undefined);
   if (open !== undefined) {
-    throw new NotationError(text, 1, `digit "${open.name}" has no size; give every digit one, or bind the pattern to a shape,`);
+    throw new NotationError(
+      text,
+      1,
+      `digit "${open.name}" has no size; give every digit one, or bind the pattern to a shape,`,
+    );
   }
-  const shape = pattern.dims.map((dim) => dim.size ?? dim.factors.reduce((product, factor) => product * (factor.size ?? 1), 1));
+  const shape = pattern.dims.map(
+    (dim) => dim.size ?? dim.factors.reduce((product, factor) => product * (factor.size ?? 1), 1),
+  );
   return bindPattern(pattern, shape, { id });
 }

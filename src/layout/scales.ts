@@ -31,12 +31,19 @@ export type ShuffleScaleGuinterleaveId = 'shuffle_scale(guinterleave,gate_up)' |
  * @param shape `[experts * rows, G]`
  * @throws ShapeRejectedError unless the rows of an expert are a multiple of 32
  */
-export function shuffleScaleGuinterleave(shape: readonly number[], options: GroupedScaleOptions): Layout<ShuffleScaleGuinterleaveId> {
+export function shuffleScaleGuinterleave(
+  shape: readonly number[],
+  options: GroupedScaleOptions,
+): Layout<ShuffleScaleGuinterleaveId> {
   const { gateUp } = options;
   const experts = requireExperts('shuffle_scale(guinterleave)', options.experts);
   return gateUp
-    ? bindPattern(parsePattern(`m=(e:${experts} gu:2 m0 m2:16) ${COLUMNS} -> e m0 g0 g2 m2 g1 gu`), shape, { id: 'shuffle_scale(guinterleave,gate_up)' })
-    : bindPattern(parsePattern(`m=(e:${experts} m0 m1:2 m2:16) ${COLUMNS} -> e m0 g0 g2 m2 g1 m1`), shape, { id: 'shuffle_scale(guinterleave)' });
+    ? bindPattern(parsePattern(`m=(e:${experts} gu:2 m0 m2:16) ${COLUMNS} -> e m0 g0 g2 m2 g1 gu`), shape, {
+        id: 'shuffle_scale(guinterleave,gate_up)',
+      })
+    : bindPattern(parsePattern(`m=(e:${experts} m0 m1:2 m2:16) ${COLUMNS} -> e m0 g0 g2 m2 g1 m1`), shape, {
+        id: 'shuffle_scale(guinterleave)',
+      });
 }
 
 export type ShuffleScaleN32K4Id = 'shuffle_scale_n32k4(gate_up)' | 'shuffle_scale_n32k4';
@@ -53,11 +60,21 @@ export function shuffleScaleN32K4(shape: readonly number[], options: GroupedScal
   const [rows = 0, columns = 0] = shape;
   const storageShape = [experts, rows / experts / 32, 32 * columns];
   return gateUp
-    ? bindPattern(parsePattern(`m=(e:${experts} gu:2 m0 m1:16) g=(g0 g1:4) -> e m0 g0 m1 gu g1`), shape, { id: 'shuffle_scale_n32k4(gate_up)', storageShape })
-    : bindPattern(parsePattern(`m=(e:${experts} m0 m1:32) g=(g0 g1:4) -> e m0 g0 m1 g1`), shape, { id: 'shuffle_scale_n32k4', storageShape });
+    ? bindPattern(parsePattern(`m=(e:${experts} gu:2 m0 m1:16) g=(g0 g1:4) -> e m0 g0 m1 gu g1`), shape, {
+        id: 'shuffle_scale_n32k4(gate_up)',
+        storageShape,
+      })
+    : bindPattern(parsePattern(`m=(e:${experts} m0 m1:32) g=(g0 g1:4) -> e m0 g0 m1 g1`), shape, {
+        id: 'shuffle_scale_n32k4',
+        storageShape,
+      });
 }
 
 function requireExperts(where: string, experts: number): number {
   if (Number.isSafeInteger(experts) && experts > 0) return experts;
-  throw new ParameterError(where, 'experts', `is ${experts}, expected the number of experts; the source requires experts_cnt here.`);
+  throw new ParameterError(
+    where,
+    'experts',
+    `is ${experts}, expected the number of experts; the source requires experts_cnt here.`,
+  );
 }

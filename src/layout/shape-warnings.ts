@@ -29,7 +29,10 @@ export function weightColumnWarnings(shape: readonly number[], { bits = 8 }: War
 }
 
 /** A dword of shuffled scales pairs two 16-row blocks, so experts and gate/up halves must begin on a multiple of 32 rows. */
-export function rowsPerExpertWarnings(shape: readonly number[], { experts = 1 }: WarningParams): readonly LayoutWarning[] {
+export function rowsPerExpertWarnings(
+  shape: readonly number[],
+  { experts = 1 }: WarningParams,
+): readonly LayoutWarning[] {
   const rows = (shape[0] ?? 0) / experts;
   const warnings: LayoutWarning[] = [];
   if (experts > 1 && rows % 32 !== 0) {

@@ -21,7 +21,11 @@ export interface ShuffleWeightOptions {
 
 function requireBits(where: string, bits: number): WeightBits {
   if (bits === 4 || bits === 8 || bits === 16) return bits;
-  throw new ParameterError(where, 'bits', `is ${bits}, expected 4 (fp4), 8 or 16; the source shuffles no other element width.`);
+  throw new ParameterError(
+    where,
+    'bits',
+    `is ${bits}, expected 4 (fp4), 8 or 16; the source shuffles no other element width.`,
+  );
 }
 
 /**
@@ -39,7 +43,11 @@ export function shuffleWeight(shape: readonly number[], options: ShuffleWeightOp
   // The source counts columns of packed fp4 in bytes.
   const columns = 2 * halfColumns * (bits === 4 ? 2 : 1);
   if (columns % piece !== 0) {
-    throw new ParameterError('shuffle_weight', 'tile', `is [${tile.join(', ')}]: ${columns} columns are no multiple of a piece of ${piece} elements.`);
+    throw new ParameterError(
+      'shuffle_weight',
+      'tile',
+      `is [${tile.join(', ')}]: ${columns} columns are no multiple of a piece of ${piece} elements.`,
+    );
   }
   const id: ShuffleWeightId = `shuffle_weight(${rows},${halfColumns})`;
   return bindTrailing(id, `n=(n0 n1:${rows}) k=(k0 k1:${columns / piece} k2:${piece})`, 'n0 k0 k1 n1 k2', 2, shape);
@@ -64,11 +72,15 @@ export type GuinterleaveId = 'shuffle_weight(guinterleave,gate_up)' | 'shuffle_w
  * @param shape `[E, N, K]` in elements, N = 2 I with `gateUp`
  * @throws ShapeRejectedError unless N (or N / 2) is a multiple of nLane and a row of 64 / nLane pieces of 16 bytes
  */
-export function shuffleWeightGuinterleave(shape: readonly number[], options: GuinterleaveOptions): Layout<GuinterleaveId> {
+export function shuffleWeightGuinterleave(
+  shape: readonly number[],
+  options: GuinterleaveOptions,
+): Layout<GuinterleaveId> {
   const { gateUp, nLane = 16 } = options;
   const bits = requireBits('shuffle_weight(guinterleave)', options.bits ?? 8);
   const id: GuinterleaveId = gateUp ? 'shuffle_weight(guinterleave,gate_up)' : 'shuffle_weight(guinterleave)';
-  if (shape.length !== 3) throw new ShapeRejectedError(id, shape, `it has ${shape.length} dimensions, expected 3 (experts, rows, columns).`);
+  if (shape.length !== 3)
+    throw new ShapeRejectedError(id, shape, `it has ${shape.length} dimensions, expected 3 (experts, rows, columns).`);
   const columns = `k=(k0 k1:${WAVE / nLane} k2:${bits === 4 ? 32 : 16})`;
   return gateUp
     ? bindTrailing(id, `n=(gu:2 n0 n1:${nLane}) ${columns}`, 'n0 gu k0 k1 n1 k2', 2, shape)
@@ -86,12 +98,25 @@ export interface ShuffleWeightNKOptions {
  * AITER `shuffle_weight_NK(x, inst_N, inst_K)`: tiles as one matrix instruction's lanes hold them.
  * @throws ShapeRejectedError unless N is a multiple of instN and K of instK
  */
-export function shuffleWeightNK(shape: readonly number[], options: ShuffleWeightNKOptions): Layout<'shuffle_weight_NK'> {
+export function shuffleWeightNK(
+  shape: readonly number[],
+  options: ShuffleWeightNKOptions,
+): Layout<'shuffle_weight_NK'> {
   const { instN, instK } = options;
   const groups = WAVE / instN;
   const perLane = instK / groups;
   if (!Number.isInteger(groups) || !Number.isInteger(perLane)) {
-    throw new ParameterError('shuffle_weight_NK', 'inst', `is [${instN}, ${instK}]: 64 lanes do not divide it into whole pieces (64 / ${instN} groups of ${instK} columns).`);
+    throw new ParameterError(
+      'shuffle_weight_NK',
+      'inst',
+      `is [${instN}, ${instK}]: 64 lanes do not divide it into whole pieces (64 / ${instN} groups of ${instK} columns).`,
+    );
   }
-  return bindTrailing('shuffle_weight_NK', `n=(n0 n1:${instN}) k=(k0 k1:${groups} k2:${perLane})`, 'n0 k0 k1 n1 k2', 2, shape);
+  return bindTrailing(
+    'shuffle_weight_NK',
+    `n=(n0 n1:${instN}) k=(k0 k1:${groups} k2:${perLane})`,
+    'n0 k0 k1 n1 k2',
+    2,
+    shape,
+  );
 }

@@ -5,7 +5,11 @@ import { LayoutMismatchError } from './errors.ts';
 import type { ScaleEncoding, Tensor } from './tensor.ts';
 
 /** Fetches an operand by name; says which ones were given when it is missing. */
-export function requireOperand(op: string, operands: Readonly<Record<string, Tensor | undefined>>, name: string): Tensor {
+export function requireOperand(
+  op: string,
+  operands: Readonly<Record<string, Tensor | undefined>>,
+  name: string,
+): Tensor {
   const found = operands[name];
   if (found === undefined) {
     const given = Object.keys(operands).filter((key) => operands[key] !== undefined);
@@ -31,7 +35,12 @@ export function requireType<T extends ElementType>(op: string, tensor: Tensor, .
 }
 
 /** Checks the logical shape. A dimension given as `undefined` may have any size. */
-export function requireShape(op: string, tensor: Tensor, shape: readonly (number | undefined)[], meaning: string): void {
+export function requireShape(
+  op: string,
+  tensor: Tensor,
+  shape: readonly (number | undefined)[],
+  meaning: string,
+): void {
   const given = tensor.layout.shape;
   const fits = given.length === shape.length && shape.every((size, axis) => size === undefined || size === given[axis]);
   if (!fits) {

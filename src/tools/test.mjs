@@ -43,7 +43,9 @@ if (skipped > 0 && process.env.CI === 'true') {
   console.error(`${skipped} tests were skipped; on CI every test must run.`);
   process.exitCode = 1;
 }
-console.log(`${passed} passed, ${Math.max(failed, failed === 0 ? suites : failed)} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+console.log(
+  `${passed} passed, ${Math.max(failed, failed === 0 ? suites : failed)} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+);
 if (status !== 0) process.exitCode = status;
 
 function run(script, args) {

@@ -17,10 +17,22 @@ export function formatCases(): readonly BenchTask[] {
   const operands = { x: tensorFrom('x', 'f32', [ROWS, COLUMNS], x) };
   return [
     { name: 'encode f32 -> e4m3fn', work, run: () => void encodeArray('e4m3fn', x, {}, encoded) },
-    { name: 'encode f32 -> e4m3fn, saturating', work, run: () => void encodeArray('e4m3fn', x, { saturate: true }, encoded) },
+    {
+      name: 'encode f32 -> e4m3fn, saturating',
+      work,
+      run: () => void encodeArray('e4m3fn', x, { saturate: true }, encoded),
+    },
     { name: 'encode f32 -> e5m2', work, run: () => void encodeArray('e5m2', x, {}, encoded) },
     { name: 'decode e4m3fn -> f32', work, run: () => void decodeArray('e4m3fn', codes, decoded) },
-    { name: 'per_1x128_quant f32 -> e4m3fn', work, run: () => void ops.per_1x128_quant.reference({ format: 'e4m3fn' }, operands) },
-    { name: 'mxfp4_quant f32, RoundUp', work, run: () => void ops.mxfp4_quant.reference({ mode: 'RoundUp' }, operands) },
+    {
+      name: 'per_1x128_quant f32 -> e4m3fn',
+      work,
+      run: () => void ops.per_1x128_quant.reference({ format: 'e4m3fn' }, operands),
+    },
+    {
+      name: 'mxfp4_quant f32, RoundUp',
+      work,
+      run: () => void ops.mxfp4_quant.reference({ mode: 'RoundUp' }, operands),
+    },
   ];
 }

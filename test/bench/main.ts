@@ -1,8 +1,8 @@
 // `npm run bench`: rates of the CPU paths, each beside a plain copy measured in the same run.
 // Rounds of all tasks are interleaved, so that a change of clock or load hits every task alike; the median is reported.
 import os from 'node:os';
-import { type Measured, measure } from './measure.ts';
 import { formatCases } from './format-cases.ts';
+import { type Measured, measure } from './measure.ts';
 import { permuteCases } from './permute-cases.ts';
 
 const ROUNDS = 15;
@@ -32,8 +32,14 @@ if (json) {
     const copy = permutes[index + 1];
     if (task === undefined || copy === undefined) continue;
     const ratio = (copy.seconds / task.seconds).toFixed(2);
-    console.log(task.name.padEnd(44), gigabytes(task.work, task.seconds).padStart(8), gigabytes(copy.work, copy.seconds).padStart(10), ratio.padStart(7));
+    console.log(
+      task.name.padEnd(44),
+      gigabytes(task.work, task.seconds).padStart(8),
+      gigabytes(copy.work, copy.seconds).padStart(10),
+      ratio.padStart(7),
+    );
   }
   console.log(`\n${'formats and quantisation'.padEnd(44)} ${'M elements/s'.padStart(12)}`);
-  for (const task of formats) console.log(task.name.padEnd(44), (task.work / task.seconds / 1e6).toFixed(0).padStart(13));
+  for (const task of formats)
+    console.log(task.name.padEnd(44), (task.work / task.seconds / 1e6).toFixed(0).padStart(13));
 }

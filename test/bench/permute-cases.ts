@@ -1,4 +1,10 @@
-import { gateUpInterleaved, rowMajor, shuffleScale, shuffleWeight, shuffleWeightGuinterleave } from '../../src/layout/catalog.ts';
+import {
+  gateUpInterleaved,
+  rowMajor,
+  shuffleScale,
+  shuffleWeight,
+  shuffleWeightGuinterleave,
+} from '../../src/layout/catalog.ts';
 import type { Layout } from '../../src/layout/layout.ts';
 import { permute } from '../../src/layout/permute.ts';
 
@@ -29,7 +35,12 @@ function permuteCase(name: string, from: Layout, to: Layout, bits: number): Perm
 /** The conversions of a load of a large weight: 4096 x 7168 bytes each, into memory that exists. */
 export const permuteCases: readonly PermuteCase[] = [
   permuteCase('shuffle_weight fp8', rowMajor([ROWS, COLUMNS]), shuffleWeight([ROWS, COLUMNS], { bits: 8 }), 8),
-  permuteCase('shuffle_weight bf16', rowMajor([ROWS, COLUMNS / 2]), shuffleWeight([ROWS, COLUMNS / 2], { bits: 16 }), 16),
+  permuteCase(
+    'shuffle_weight bf16',
+    rowMajor([ROWS, COLUMNS / 2]),
+    shuffleWeight([ROWS, COLUMNS / 2], { bits: 16 }),
+    16,
+  ),
   permuteCase('shuffle_weight fp4', rowMajor([ROWS, COLUMNS * 2]), shuffleWeight([ROWS, COLUMNS * 2], { bits: 4 }), 4),
   permuteCase(
     'shuffle_weight gate/up interleaved fp8',

@@ -19,7 +19,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a file whose cases hold', () => {
   it('exits with 0 and prints a table', () => {
-    const file = write('good.safetensors', goldenCases('shuffle.safetensors', 'weight_fp8_48x128', 'scale_100x11').bytes());
+    const file = write(
+      'good.safetensors',
+      goldenCases('shuffle.safetensors', 'weight_fp8_48x128', 'scale_100x11').bytes(),
+    );
     const { status, stdout, stderr } = preshuffle(['verify', file, '--backend', 'cpu']);
     expect(status).toBe(0);
     expect(stderr).toBe('');
@@ -33,9 +36,24 @@ describe('a file whose cases hold', () => {
     const one = JSON.parse(preshuffle(['verify', file, '--backend', 'cpu', '--json']).stdout);
     expect(one).toMatchObject({ backend: { id: 'cpu' }, cases: 1, passed: 1, failed: 0, skipped: 0 });
     expect(one.results).toEqual([
-      expect.objectContaining({ case: 'weight_fp8_16x32', file, op: 'shuffle_weight', backend: 'cpu', status: 'pass', reason: '', diagnosis: [] }),
+      expect.objectContaining({
+        case: 'weight_fp8_16x32',
+        file,
+        op: 'shuffle_weight',
+        backend: 'cpu',
+        status: 'pass',
+        reason: '',
+        diagnosis: [],
+      }),
     ]);
-    expect(one.results[0].metrics).toMatchObject({ elements: 512, mismatches: 0, equal: 1, maxAbs: 0, maxUlp: 0, cosine: 1 });
+    expect(one.results[0].metrics).toMatchObject({
+      elements: 512,
+      mismatches: 0,
+      equal: 1,
+      maxAbs: 0,
+      maxUlp: 0,
+      cosine: 1,
+    });
     const two = JSON.parse(preshuffle(['verify', file, '--backend', 'cpu,webgpu', '--json']).stdout);
     expect(two.map((report: { backend: { id: string } }) => report.backend.id)).toEqual(['cpu', 'webgpu']);
     expect(two[1].passed).toBe(1);
@@ -43,13 +61,19 @@ describe('a file whose cases hold', () => {
 
   it('reads a directory, and only its safetensors files', () => {
     const directory = mkdtempSync(path.join(folder, 'directory-'));
-    writeFileSync(path.join(directory, 'a.safetensors'), goldenCases('shuffle.safetensors', 'weight_fp8_16x32').bytes());
+    writeFileSync(
+      path.join(directory, 'a.safetensors'),
+      goldenCases('shuffle.safetensors', 'weight_fp8_16x32').bytes(),
+    );
     writeFileSync(path.join(directory, 'notes.txt'), 'no golden file');
     expect(JSON.parse(preshuffle(['verify', directory, '--backend', 'cpu', '--json']).stdout).cases).toBe(1);
   });
 
   it('selects by op', () => {
-    const report = JSON.parse(preshuffle(['verify', 'test/golden/shuffle.safetensors', '--op', 'shuffle_scale', '--backend', 'cpu', '--json']).stdout);
+    const report = JSON.parse(
+      preshuffle(['verify', 'test/golden/shuffle.safetensors', '--op', 'shuffle_scale', '--backend', 'cpu', '--json'])
+        .stdout,
+    );
     expect(report.cases).toBe(8);
   });
 });
@@ -154,7 +178,9 @@ describe('a case that cannot be used', () => {
     golden.tensors.set(`${good}/x`, { ...x, shape: [32, 16] });
     const { status, stdout } = verify(golden.bytes());
     expect(status).toBe(2);
-    expect(stdout).toContain('shuffle_weight(16,16) does not accept shape [32, 16]: k = 16 is not a multiple of 32 (16 % 32 == 16).');
+    expect(stdout).toContain(
+      'shuffle_weight(16,16) does not accept shape [32, 16]: k = 16 is not a multiple of 32 (16 % 32 == 16).',
+    );
   });
 
   it('a file without cases', () => {
@@ -180,7 +206,11 @@ describe('a backend that is not there', () => {
     expect(status).toBe(3);
     const [cpu, hip] = JSON.parse(stdout);
     expect(cpu).toMatchObject({ backend: { id: 'cpu' }, passed: 1 });
-    expect(hip).toMatchObject({ backend: { id: 'hip', device: null }, cases: 0, error: expect.stringContaining('not available') });
+    expect(hip).toMatchObject({
+      backend: { id: 'hip', device: null },
+      cases: 0,
+      error: expect.stringContaining('not available'),
+    });
   });
 
   it('is left out silently when nothing was asked for', () => {
@@ -193,14 +223,26 @@ describe('a backend that is not there', () => {
 
 describe('a bad command line', () => {
   it.each([
-    [['verify', 'no-such-folder'], 'preshuffle: "no-such-folder" does not exist. Name a directory of golden .safetensors files, or such files.'],
-    [['verify', 'test/golden', '--backend', 'cuda'], 'preshuffle: backend "cuda" is unknown, expected cpu, webgpu, hip.'],
+    [
+      ['verify', 'no-such-folder'],
+      'preshuffle: "no-such-folder" does not exist. Name a directory of golden .safetensors files, or such files.',
+    ],
+    [
+      ['verify', 'test/golden', '--backend', 'cuda'],
+      'preshuffle: backend "cuda" is unknown, expected cpu, webgpu, hip.',
+    ],
     [['verify', 'test/golden', '--op', 'gem'], 'preshuffle: --op: op "gem" is unknown. Known ops: '],
-    [['verify', 'test/golden', '--backend', 'cpu,'], 'preshuffle: "cpu," has an empty entry; separate names by single commas.'],
+    [
+      ['verify', 'test/golden', '--backend', 'cpu,'],
+      'preshuffle: "cpu," has an empty entry; separate names by single commas.',
+    ],
     [['verify', 'examples'], 'preshuffle: directory "examples" holds no .safetensors file.'],
     [['verify', 'test/golden', '--jsn'], "error: unknown option '--jsn'"],
     [['verfy'], "error: unknown command 'verfy'"],
-    [['verify', 'test/golden/shuffle.safetensors', '--op', 'encode'], 'preshuffle: no case of these files has op encode;'],
+    [
+      ['verify', 'test/golden/shuffle.safetensors', '--op', 'encode'],
+      'preshuffle: no case of these files has op encode;',
+    ],
   ])('%j', (args, message) => {
     const { status, stderr } = preshuffle(args);
     expect(stderr).toContain(message);

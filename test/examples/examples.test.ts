@@ -1,16 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 function run(name: string): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/tools/run-ts.mjs', `examples/${name}.ts`], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/tools/run-ts.mjs', `examples/${name}.ts`], {
+    encoding: 'utf8',
+  });
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout;
 }
 
 it('covers every example', () =>
-  expect(readdirSync('examples').sort()).toEqual(['quantise-and-multiply.ts', 'shuffle-weight.ts', 'write-golden-file.ts']));
+  expect(readdirSync('examples').sort()).toEqual([
+    'draw-layout.ts',
+    'quantise-and-multiply.ts',
+    'shuffle-weight.ts',
+    'write-golden-file.ts',
+  ]));
 
 it('shuffle-weight', () => {
   expect(run('shuffle-weight').split('\n')).toEqual([
@@ -23,12 +30,17 @@ it('shuffle-weight', () => {
   ]);
 });
 
+it('draw-layout gives the picture of the README', () =>
+  expect(run('draw-layout')).toBe(readFileSync('docs/img/shuffle-weight.svg', 'utf8')));
+
 it('quantise-and-multiply', () => {
   const lines = run('quantise-and-multiply').split('\n');
   expect(lines[0]).toMatch(/^JavaScript reference \(Node [\d.]+\): y\[0, 0\] = 0x[0-9a-f]{4}$/);
   const equal = /: (\d+) of 1280 results have the same bits$/.exec(lines[1] ?? '');
   expect(Number(equal?.[1])).toBeGreaterThan(1270);
-  expect(lines[2]).toContain('gemm_a8w8_blockscale_bpreshuffle: tensor "y" is stored as row-major [256, 512], but this op reads shuffle_weight(16,16)');
+  expect(lines[2]).toContain(
+    'gemm_a8w8_blockscale_bpreshuffle: tensor "y" is stored as row-major [256, 512], but this op reads shuffle_weight(16,16)',
+  );
   expect(lines[3]).toBe('scales are stored as m=(m:5) g=(g:4) -> g m');
 });
 

@@ -14,7 +14,9 @@ export function goldenCases(file: string, ...cases: readonly string[]): Editable
   const parsed = parseSafetensors(new Uint8Array(readFileSync(`test/golden/${file}`)), file);
   const wanted = (name: string): boolean => cases.some((entry) => name.startsWith(`${entry}/`));
   const tensors = new Map(
-    [...parsed.tensors].filter(([name]) => wanted(name)).map(([name, tensor]) => [name, { ...tensor, bytes: tensor.bytes.slice() }]),
+    [...parsed.tensors]
+      .filter(([name]) => wanted(name))
+      .map(([name, tensor]) => [name, { ...tensor, bytes: tensor.bytes.slice() }]),
   );
   const metadata = Object.fromEntries(cases.map((name) => [`case:${name}`, parsed.metadata[`case:${name}`] ?? '']));
   return { tensors, metadata, bytes: () => writeSafetensors([...tensors.values()], metadata) };

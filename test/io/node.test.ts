@@ -45,6 +45,8 @@ it('says when a file shrinks while it is read', async () => {
   writeFileSync(file, new Uint8Array(100));
   const source = await fileSource(file);
   writeFileSync(file, new Uint8Array(10));
-  await expect(source.read(0, 100)).rejects.toThrow('shrinking: ends at byte 10, expected 100 bytes; it shrank while it was read');
+  await expect(source.read(0, 100)).rejects.toThrow(
+    'shrinking: ends at byte 10, expected 100 bytes; it shrank while it was read',
+  );
   await source.close();
 });

@@ -18,7 +18,9 @@ describe.each(catalog.map((entry) => [entry.id, entry] as const))('%s', (_id, en
       taken.add(offset);
     }
     expect(taken.size).toBe(layout.size);
-    const padding = Array.from({ length: layout.storageSize }, (_, offset) => offset).filter((offset) => !taken.has(offset));
+    const padding = Array.from({ length: layout.storageSize }, (_, offset) => offset).filter(
+      (offset) => !taken.has(offset),
+    );
     expect(padding.every((offset) => layout.coord(offset) === undefined)).toBe(true);
     expect(padding.length).toBe(layout.storageSize - layout.size);
     expect(padding.length === 0).toBe(entry.padding === 'none');
@@ -43,7 +45,9 @@ describe.each(catalog.map((entry) => [entry.id, entry] as const))('%s', (_id, en
       const isPadding = paddedAxes(layout).some(({ axis, size }) => evaluate(coords[axis] as never, { o: at }) >= size);
       expect(isPadding).toBe(layout.coord(at) === undefined);
     }
-    expect(layoutFunctionsWgsl('weights', layout)).toContain(`fn weights_offset(c: array<u32, ${layout.dims.length}>) -> u32`);
+    expect(layoutFunctionsWgsl('weights', layout)).toContain(
+      `fn weights_offset(c: array<u32, ${layout.dims.length}>) -> u32`,
+    );
   });
 
   it('accepts its example', () => {
@@ -60,7 +64,15 @@ it('tells equal mappings from equal names', () => {
   expect(cm?.equals(tv as never)).toBe(true);
   expect(cm?.equals(rm as never)).toBe(false);
   // With one token all states have the same bytes, which is why decoding hides the mistake.
-  expect(find('scale-cm')?.bind([1, 7]).equals(find('scale-rm')?.bind([1, 7]) as never)).toBe(true);
-  expect(find('shuffle_weight(guinterleave)')?.bind([2, 32, 128]).equals(shuffleWeight([2, 32, 128]))).toBe(true);
+  expect(
+    find('scale-cm')
+      ?.bind([1, 7])
+      .equals(find('scale-rm')?.bind([1, 7]) as never),
+  ).toBe(true);
+  expect(
+    find('shuffle_weight(guinterleave)')
+      ?.bind([2, 32, 128])
+      .equals(shuffleWeight([2, 32, 128])),
+  ).toBe(true);
   expect(rowMajor([4, 6]).equals(rowMajor([6, 4]))).toBe(false);
 });

@@ -1,6 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { catalog, rowMajor, scaleColumnMajor, scaleRowMajor, shuffleScale, shuffleWeight, shuffleWeightGuinterleave } from '../../src/layout/catalog.ts';
-import { compose, correctlyRead, invert, readAs, relayoutAsLayout, relayoutMapping, unravel } from '../../src/layout/mapping.ts';
+import {
+  catalog,
+  rowMajor,
+  scaleColumnMajor,
+  scaleRowMajor,
+  shuffleScale,
+  shuffleWeight,
+  shuffleWeightGuinterleave,
+} from '../../src/layout/catalog.ts';
+import {
+  compose,
+  correctlyRead,
+  invert,
+  readAs,
+  relayoutAsLayout,
+  relayoutMapping,
+  unravel,
+} from '../../src/layout/mapping.ts';
 import { everyCoord } from './support.ts';
 
 const shape = [64, 128];
@@ -22,8 +38,10 @@ it('keeps its post-conditions for every pair of layouts', () => {
       for (const coord of everyCoord(shape)) {
         const offset = a.offset(coord);
         const target = b.offset(coord);
-        if (mapping.at(offset) !== target || back.at(target) !== offset || there.at(offset) !== offset) expect.fail(`${a.id} -> ${b.id} at [${coord.join(', ')}]`);
-        if (single !== undefined && single.offset([offset]) !== target) expect.fail(`${a.id} -> ${b.id} as one layout, at offset ${offset}`);
+        if (mapping.at(offset) !== target || back.at(target) !== offset || there.at(offset) !== offset)
+          expect.fail(`${a.id} -> ${b.id} at [${coord.join(', ')}]`);
+        if (single !== undefined && single.offset([offset]) !== target)
+          expect.fail(`${a.id} -> ${b.id} as one layout, at offset ${offset}`);
       }
     }
   }
@@ -58,21 +76,36 @@ describe('written as one layout, read as another', () => {
       const seen = readAs(interleaved, separated)(coord);
       if (seen?.every((value, axis) => value === coord[axis])) right.add(coord[1] as number);
     }
-    expect([...right].sort((a, b) => a - b)).toEqual([...Array.from({ length: 16 }, (_, i) => i), ...Array.from({ length: 16 }, (_, i) => 112 + i)]);
+    expect([...right].sort((a, b) => a - b)).toEqual([
+      ...Array.from({ length: 16 }, (_, i) => i),
+      ...Array.from({ length: 16 }, (_, i) => 112 + i),
+    ]);
     expect(correctlyRead(interleaved, separated)).toEqual({ correct: 32 * K, total: N * K });
   });
 
   it('scrambles a scale that is read in the wrong state', () => {
-    const seen = [...everyCoord([2, 3])].map((coord) => readAs(scaleRowMajor([2, 3]), scaleColumnMajor([2, 3]))(coord)?.join(''));
+    const seen = [...everyCoord([2, 3])].map((coord) =>
+      readAs(scaleRowMajor([2, 3]), scaleColumnMajor([2, 3]))(coord)?.join(''),
+    );
     // bytes a b c d e f read as columns: row 0 is (a, c, e), row 1 (b, d, f)
     expect(seen).toEqual(['00', '02', '11', '01', '10', '12']);
   });
 });
 
 it('refuses to invert what is no bijection', () =>
-  expect(() => invert({ size: 3, at: (position) => position % 2 })).toThrow('positions 0 and 2 both map to 0; only a bijection has an inverse.'));
+  expect(() => invert({ size: 3, at: (position) => position % 2 })).toThrow(
+    'positions 0 and 2 both map to 0; only a bijection has an inverse.',
+  ));
 
 it('refuses layouts of different shapes', () =>
-  expect(() => relayoutMapping(rowMajor([2, 3]), rowMajor([3, 2]))).toThrow('layouts row-major [2, 3] and row-major [3, 2] are bound to different shapes; bind both to one.'));
+  expect(() => relayoutMapping(rowMajor([2, 3]), rowMajor([3, 2]))).toThrow(
+    'layouts row-major [2, 3] and row-major [3, 2] are bound to different shapes; bind both to one.',
+  ));
 
-it('counts coordinates in row-major order', () => expect([0, 1, 5, 23].map((index) => unravel(index, [2, 3, 4]))).toEqual([[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 2, 3]]));
+it('counts coordinates in row-major order', () =>
+  expect([0, 1, 5, 23].map((index) => unravel(index, [2, 3, 4]))).toEqual([
+    [0, 0, 0],
+    [0, 0, 1],
+    [0, 1, 1],
+    [1, 2, 3],
+  ]));

@@ -70,31 +70,50 @@ it('handles digits that do not nest', () => {
 });
 
 it('permutes random patterns with random padding', () => {
-  const digits = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 }));
-  const property = fc.property(digits, digits, fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 }), fc.constantFrom<Bits>(4, 8, 16, 32), (m, k, missM, missK, bits) => {
-    const [m0, m1, m2] = m;
-    const [k0, k1, k2] = k;
-    const shape = [Math.max(1, m0 * m1 * m2 - missM), Math.max(1, k0 * k1 * k2 - missK)];
-    const dims = `m=(a:${m0} b:${m1} c:${m2} | size ${shape[0]}) k=(x:${k0} y:${k1} z:${k2} | size ${shape[1]})`;
-    const from = bindPattern(parsePattern(`${dims} -> a x b y c z`), shape, { id: 'one' });
-    const to = bindPattern(parsePattern(`${dims} -> z a y x c b`), shape, { id: 'other' });
-    checkPermutation(from, to, bits);
-  });
+  const digits = fc.tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 8 }),
+    fc.integer({ min: 1, max: 4 }),
+  );
+  const property = fc.property(
+    digits,
+    digits,
+    fc.integer({ min: 0, max: 5 }),
+    fc.integer({ min: 0, max: 5 }),
+    fc.constantFrom<Bits>(4, 8, 16, 32),
+    (m, k, missM, missK, bits) => {
+      const [m0, m1, m2] = m;
+      const [k0, k1, k2] = k;
+      const shape = [Math.max(1, m0 * m1 * m2 - missM), Math.max(1, k0 * k1 * k2 - missK)];
+      const dims = `m=(a:${m0} b:${m1} c:${m2} | size ${shape[0]}) k=(x:${k0} y:${k1} z:${k2} | size ${shape[1]})`;
+      const from = bindPattern(parsePattern(`${dims} -> a x b y c z`), shape, { id: 'one' });
+      const to = bindPattern(parsePattern(`${dims} -> z a y x c b`), shape, { id: 'other' });
+      checkPermutation(from, to, bits);
+    },
+  );
   fc.assert(property, { numRuns: 150 });
 });
 
 describe('bad arguments', () => {
   const layout = rowMajor([4, 8]);
   it('names both lengths', () =>
-    expect(() => permute(new Uint8Array(31), layout, layout, 8)).toThrow('permute: 31 bytes were given, but row-major [4, 8] of 8-bit elements takes 32.'));
+    expect(() => permute(new Uint8Array(31), layout, layout, 8)).toThrow(
+      'permute: 31 bytes were given, but row-major [4, 8] of 8-bit elements takes 32.',
+    ));
   it('names both shapes', () =>
     expect(() => permute(new Uint8Array(32), layout, rowMajor([8, 4]), 8)).toThrow(
-      'permute: source layout row-major is bound to [4, 8], target layout row-major to [8, 4]. Bind both to the tensor\'s logical shape.',
+      "permute: source layout row-major is bound to [4, 8], target layout row-major to [8, 4]. Bind both to the tensor's logical shape.",
     ));
   it('refuses other widths', () =>
-    expect(() => permute(new Uint8Array(32), layout, layout, 6)).toThrow('permute: parameter "bits": is 6, expected 4, 8, 16, 32 or 64.'));
+    expect(() => permute(new Uint8Array(32), layout, layout, 6)).toThrow(
+      'permute: parameter "bits": is 6, expected 4, 8, 16, 32 or 64.',
+    ));
   it('refuses a fill that is no byte', () =>
-    expect(() => permute(new Uint8Array(32), layout, layout, 8, { fill: 256 })).toThrow('permute: parameter "fill": is 256, expected a byte 0..255.'));
+    expect(() => permute(new Uint8Array(32), layout, layout, 8, { fill: 256 })).toThrow(
+      'permute: parameter "fill": is 256, expected a byte 0..255.',
+    ));
   it('refuses an output of another size', () =>
-    expect(() => permute(new Uint8Array(32), layout, layout, 8, { out: new Uint8Array(33) })).toThrow('permute: parameter "out": has 33 bytes, expected 32 for row-major.'));
+    expect(() => permute(new Uint8Array(32), layout, layout, 8, { out: new Uint8Array(33) })).toThrow(
+      'permute: parameter "out": has 33 bytes, expected 32 for row-major.',
+    ));
 });

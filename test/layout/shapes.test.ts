@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { catalog, checkShape, shuffleScaleGuinterleave, shuffleWeight, shuffleWeightNK } from '../../src/layout/catalog.ts';
+import {
+  catalog,
+  checkShape,
+  shuffleScaleGuinterleave,
+  shuffleWeight,
+  shuffleWeightNK,
+} from '../../src/layout/catalog.ts';
 
 function reason(id: string, shape: readonly number[], params = {}): string {
   const entry = catalog.find((candidate) => candidate.id === id);
@@ -9,18 +15,78 @@ function reason(id: string, shape: readonly number[], params = {}): string {
 
 describe('shapes that the source rejects', () => {
   it.each([
-    ['shuffle_weight(16,16)', [17, 64], {}, 'shuffle_weight(16,16) does not accept shape [17, 64]: n = 17 is not a multiple of 16 (17 % 16 == 1).'],
-    ['shuffle_weight(16,16)', [16, 48], {}, 'shuffle_weight(16,16) does not accept shape [16, 48]: k = 48 is not a multiple of 32 (48 % 32 == 16).'],
-    ['shuffle_weight(16,16)', [16, 96], { bits: 4 }, 'shuffle_weight(16,16) does not accept shape [16, 96]: k = 96 is not a multiple of 64 (96 % 64 == 32).'],
-    ['shuffle_weight(32,16)', [48, 64], {}, 'shuffle_weight(32,16) does not accept shape [48, 64]: n = 48 is not a multiple of 32 (48 % 32 == 16).'],
-    ['shuffle_weight(16,16)', [64], {}, 'shuffle_weight(16,16) does not accept shape [64]: it has 1 dimensions, expected at least 2.'],
-    ['shuffle_weight(guinterleave,gate_up)', [64, 64], {}, 'shuffle_weight(guinterleave,gate_up) does not accept shape [64, 64]: it has 2 dimensions, expected 3 (experts, rows, columns).'],
-    ['shuffle_weight(guinterleave,gate_up)', [1, 48, 64], {}, 'shuffle_weight(guinterleave,gate_up) does not accept shape [1, 48, 64]: n = 48 is not a multiple of 32 (48 % 32 == 16).'],
-    ['shuffle_weight(guinterleave)', [1, 48, 96], {}, 'shuffle_weight(guinterleave) does not accept shape [1, 48, 96]: k = 96 is not a multiple of 64 (96 % 64 == 32).'],
-    ['gate_up_interleaved', [2, 7, 4], {}, 'gate_up_interleaved does not accept shape [2, 7, 4]: 7 rows cannot hold gate and up rows in pairs; the number must be even.'],
-    ['shuffle_scale(guinterleave,gate_up)', [48, 8], {}, 'shuffle_scale(guinterleave,gate_up) does not accept shape [48, 8]: m = 48 is not a multiple of 32 (48 % 32 == 16).'],
-    ['shuffle_scale_n32k4', [64, 6], {}, 'shuffle_scale_n32k4 does not accept shape [64, 6]: g = 6 is not a multiple of 4 (6 % 4 == 2).'],
-    ['shuffle_weight_NK', [16, 48], {}, 'shuffle_weight_NK does not accept shape [16, 48]: k = 48 is not a multiple of 32 (48 % 32 == 16).'],
+    [
+      'shuffle_weight(16,16)',
+      [17, 64],
+      {},
+      'shuffle_weight(16,16) does not accept shape [17, 64]: n = 17 is not a multiple of 16 (17 % 16 == 1).',
+    ],
+    [
+      'shuffle_weight(16,16)',
+      [16, 48],
+      {},
+      'shuffle_weight(16,16) does not accept shape [16, 48]: k = 48 is not a multiple of 32 (48 % 32 == 16).',
+    ],
+    [
+      'shuffle_weight(16,16)',
+      [16, 96],
+      { bits: 4 },
+      'shuffle_weight(16,16) does not accept shape [16, 96]: k = 96 is not a multiple of 64 (96 % 64 == 32).',
+    ],
+    [
+      'shuffle_weight(32,16)',
+      [48, 64],
+      {},
+      'shuffle_weight(32,16) does not accept shape [48, 64]: n = 48 is not a multiple of 32 (48 % 32 == 16).',
+    ],
+    [
+      'shuffle_weight(16,16)',
+      [64],
+      {},
+      'shuffle_weight(16,16) does not accept shape [64]: it has 1 dimensions, expected at least 2.',
+    ],
+    [
+      'shuffle_weight(guinterleave,gate_up)',
+      [64, 64],
+      {},
+      'shuffle_weight(guinterleave,gate_up) does not accept shape [64, 64]: it has 2 dimensions, expected 3 (experts, rows, columns).',
+    ],
+    [
+      'shuffle_weight(guinterleave,gate_up)',
+      [1, 48, 64],
+      {},
+      'shuffle_weight(guinterleave,gate_up) does not accept shape [1, 48, 64]: n = 48 is not a multiple of 32 (48 % 32 == 16).',
+    ],
+    [
+      'shuffle_weight(guinterleave)',
+      [1, 48, 96],
+      {},
+      'shuffle_weight(guinterleave) does not accept shape [1, 48, 96]: k = 96 is not a multiple of 64 (96 % 64 == 32).',
+    ],
+    [
+      'gate_up_interleaved',
+      [2, 7, 4],
+      {},
+      'gate_up_interleaved does not accept shape [2, 7, 4]: 7 rows cannot hold gate and up rows in pairs; the number must be even.',
+    ],
+    [
+      'shuffle_scale(guinterleave,gate_up)',
+      [48, 8],
+      {},
+      'shuffle_scale(guinterleave,gate_up) does not accept shape [48, 8]: m = 48 is not a multiple of 32 (48 % 32 == 16).',
+    ],
+    [
+      'shuffle_scale_n32k4',
+      [64, 6],
+      {},
+      'shuffle_scale_n32k4 does not accept shape [64, 6]: g = 6 is not a multiple of 4 (6 % 4 == 2).',
+    ],
+    [
+      'shuffle_weight_NK',
+      [16, 48],
+      {},
+      'shuffle_weight_NK does not accept shape [16, 48]: k = 48 is not a multiple of 32 (48 % 32 == 16).',
+    ],
   ])('%s of %j', (id, shape, params, message) => expect(reason(id, shape, params)).toBe(message));
 
   it('asks for the experts', () =>
@@ -28,9 +94,13 @@ describe('shapes that the source rejects', () => {
       'shuffle_scale(guinterleave): parameter "experts": is 0, expected the number of experts; the source requires experts_cnt here.',
     ));
   it('names widths that are not shuffled', () =>
-    expect(() => shuffleWeight([16, 64], { bits: 32 })).toThrow('shuffle_weight: parameter "bits": is 32, expected 4 (fp4), 8 or 16; the source shuffles no other element width.'));
+    expect(() => shuffleWeight([16, 64], { bits: 32 })).toThrow(
+      'shuffle_weight: parameter "bits": is 32, expected 4 (fp4), 8 or 16; the source shuffles no other element width.',
+    ));
   it('names instructions that 64 lanes do not fill', () =>
-    expect(() => shuffleWeightNK([48, 64], { instN: 48, instK: 32 })).toThrow('shuffle_weight_NK: parameter "inst": is [48, 32]'));
+    expect(() => shuffleWeightNK([48, 64], { instN: 48, instK: 32 })).toThrow(
+      'shuffle_weight_NK: parameter "inst": is [48, 32]',
+    ));
 });
 
 describe('shapes that the source accepts and a kernel misreads', () => {

@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { gateUpInterleaved, rowMajor, shuffleScale, shuffleScaleGuinterleave, shuffleWeight, shuffleWeightGuinterleave } from '../../src/layout/catalog.ts';
-import { permute } from '../../src/layout/permute.ts';
+import {
+  gateUpInterleaved,
+  rowMajor,
+  shuffleScale,
+  shuffleScaleGuinterleave,
+  shuffleWeight,
+  shuffleWeightGuinterleave,
+} from '../../src/layout/catalog.ts';
 import { applicationOrder } from '../../src/layout/mapping.ts';
+import { permute } from '../../src/layout/permute.ts';
 import { everyCoord, pattern } from './support.ts';
 
 function sha256(bytes: Uint8Array): string {
@@ -11,7 +18,11 @@ function sha256(bytes: Uint8Array): string {
 
 // The closed forms are written out here only, as an oracle that shares nothing with the library.
 describe('closed forms of aiter/ops/shuffle.py', () => {
-  it.each([[32, 64], [48, 128], [16, 32]])('shuffle_weight of %d x %d bytes', (N, K) => {
+  it.each([
+    [32, 64],
+    [48, 128],
+    [16, 32],
+  ])('shuffle_weight of %d x %d bytes', (N, K) => {
     const layout = shuffleWeight([N, K], { bits: 8 });
     for (const [n, k] of everyCoord([N, K]) as Iterable<[number, number]>) {
       expect(layout.offset([n, k])).toBe((n >> 4) * 16 * K + (k >> 4) * 256 + (n & 15) * 16 + (k & 15));
@@ -31,7 +42,9 @@ describe('closed forms of aiter/ops/shuffle.py', () => {
     const layout = shuffleWeight([32, K], { bits: 4 });
     for (const [n, k] of everyCoord([32, K]) as Iterable<[number, number]>) {
       const byte = k >> 1;
-      expect(layout.offset([n, k])).toBe(2 * ((n >> 4) * 16 * (K / 2) + (byte >> 4) * 256 + (n & 15) * 16 + (byte & 15)) + (k & 1));
+      expect(layout.offset([n, k])).toBe(
+        2 * ((n >> 4) * 16 * (K / 2) + (byte >> 4) * 256 + (n & 15) * 16 + (byte & 15)) + (k & 1),
+      );
     }
   });
 
@@ -39,7 +52,13 @@ describe('closed forms of aiter/ops/shuffle.py', () => {
     const layout = shuffleScale([100, 11]);
     expect(layout.storageShape).toEqual([256, 16]);
     for (const [x, y] of everyCoord([100, 11]) as Iterable<[number, number]>) {
-      const expected = Math.floor(x / 32) * 32 * 16 + (y >> 3) * 256 + (y % 4) * 64 + (x % 16) * 4 + ((y % 8) >> 2) * 2 + ((x % 32) >> 4);
+      const expected =
+        Math.floor(x / 32) * 32 * 16 +
+        (y >> 3) * 256 +
+        (y % 4) * 64 +
+        (x % 16) * 4 +
+        ((y % 8) >> 2) * 2 +
+        ((x % 32) >> 4);
       expect(layout.offset([x, y])).toBe(expected);
     }
   });
@@ -50,7 +69,8 @@ describe('closed forms of aiter/ops/shuffle.py', () => {
     for (const [e, n, k] of everyCoord([E, N, K]) as Iterable<[number, number, number]>) {
       const up = n >= N / 2 ? 1 : 0;
       const r = n % (N / 2);
-      const expected = e * N * K + (2 * (r >> 4) + up) * 16 * K + (k >> 6) * 1024 + ((k % 64) >> 4) * 256 + (r % 16) * 16 + (k % 16);
+      const expected =
+        e * N * K + (2 * (r >> 4) + up) * 16 * K + (k >> 6) * 1024 + ((k % 64) >> 4) * 256 + (r % 16) * 16 + (k % 16);
       expect(layout.offset([e, n, k])).toBe(expected);
     }
   });
@@ -74,16 +94,36 @@ describe('hashes computed with numpy from the upstream tensor operations', () =>
   it.each([
     ['source', w, '7f84c483715c952cc1ff2abc61524eb8bc3c7a16de47dafa4f7ef1a573e18cb5'],
     ['separated', permute(w, plain, separated, 8), '2e1efd2666c6c20e6cb3ebed251453fd377d4684802c1d83b83b7acac53bffa9'],
-    ['gate_up interleaved', permute(w, plain, interleaved, 8), 'd183c962ac3cfcbfbf484e54cfe6d1b1eb86c718f7dc8074ba3c337e3d75fe6e'],
-    ['de-interleaved', permute(w, gateUpInterleaved(shape), plain, 8), '751e4523c08b65d2d61d68e1de32f3a0be7c85c4ac72d4806f559896225da552'],
-    ['checkpoint to separated', permute(w, gateUpInterleaved(shape), separated, 8), 'ac856bbff1f0bf608b962dc4122e05cf34af2fb4b67c8807a0f4ed69e972ac09'],
-    ['checkpoint to interleaved', permute(w, gateUpInterleaved(shape), interleaved, 8), '0661cab6a0edd337fd126b591d2c5cc7a0406539d07e8f568c601dae63435de0'],
+    [
+      'gate_up interleaved',
+      permute(w, plain, interleaved, 8),
+      'd183c962ac3cfcbfbf484e54cfe6d1b1eb86c718f7dc8074ba3c337e3d75fe6e',
+    ],
+    [
+      'de-interleaved',
+      permute(w, gateUpInterleaved(shape), plain, 8),
+      '751e4523c08b65d2d61d68e1de32f3a0be7c85c4ac72d4806f559896225da552',
+    ],
+    [
+      'checkpoint to separated',
+      permute(w, gateUpInterleaved(shape), separated, 8),
+      'ac856bbff1f0bf608b962dc4122e05cf34af2fb4b67c8807a0f4ed69e972ac09',
+    ],
+    [
+      'checkpoint to interleaved',
+      permute(w, gateUpInterleaved(shape), interleaved, 8),
+      '0661cab6a0edd337fd126b591d2c5cc7a0406539d07e8f568c601dae63435de0',
+    ],
   ])('weights, %s', (_name, bytes, hash) => expect(sha256(bytes)).toBe(hash));
 
   const scales = pattern(640);
   const rows = rowMajor([128, 5]);
   it.each([
-    ['separated, padding 0', permute(scales, rows, shuffleScale([128, 5]), 8), '4126e767e3de5d4776e9796fbd8abda00efd8daa3c3550b447de0852e32cba48'],
+    [
+      'separated, padding 0',
+      permute(scales, rows, shuffleScale([128, 5]), 8),
+      '4126e767e3de5d4776e9796fbd8abda00efd8daa3c3550b447de0852e32cba48',
+    ],
     [
       'gate_up interleaved',
       permute(scales, rows, shuffleScaleGuinterleave([128, 5], { experts: 2, gateUp: true }), 8, { fill: 0x7f }),
@@ -104,12 +144,21 @@ describe('applied to its own output', () => {
     [16, 128, 7],
     [32, 128, 7],
     [64, 256, 2],
-  ])('shuffle_weight of %d x %d returns after %d times', (N, K, order) => expect(applicationOrder(shuffleWeight([N, K], { bits: 8 }))).toBe(order));
+  ])('shuffle_weight of %d x %d returns after %d times', (N, K, order) =>
+    expect(applicationOrder(shuffleWeight([N, K], { bits: 8 }))).toBe(order),
+  );
 
-  it.each([[64, 6], [128, 7], [5760, 2652], [6144, 3071]])('the interleave of %d rows returns after %d times', (rows, order) =>
+  it.each([
+    [64, 6],
+    [128, 7],
+    [5760, 2652],
+    [6144, 3071],
+  ])('the interleave of %d rows returns after %d times', (rows, order) =>
     expect(applicationOrder(gateUpInterleaved([1, rows, 1]))).toBe(order),
   );
 
   it('refuses a layout with padding', () =>
-    expect(() => applicationOrder(shuffleScale([5, 3]))).toThrow('shuffle_scale pads [5, 3], so it cannot be applied to its own output.'));
+    expect(() => applicationOrder(shuffleScale([5, 3]))).toThrow(
+      'shuffle_scale pads [5, 3], so it cannot be applied to its own output.',
+    ));
 });

@@ -21,7 +21,9 @@ function run(command: string, args: readonly string[], cwd = folder): string {
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'preshuffle-tarball-'));
-  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)) as { filename: string }[];
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+  ) as { filename: string }[];
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   // Without the optional native packages: the library must be usable, and say clearly what is missing.
   run('npm', ['install', '--omit=optional', '--no-audit', '--no-fund', '--prefer-offline', `./${packed?.filename}`]);
@@ -42,7 +44,11 @@ it('does not install native packages by force', () => {
 describe.each(subpaths)('%s', (subpath) => {
   const name = subpath === '.' ? 'preshuffle' : `preshuffle/${subpath.slice(2)}`;
   it('imports in Node and exports something', () => {
-    const names = run('node', ['--input-type=module', '-e', `import * as m from '${name}'; console.log(Object.keys(m).length)`]);
+    const names = run('node', [
+      '--input-type=module',
+      '-e',
+      `import * as m from '${name}'; console.log(Object.keys(m).length)`,
+    ]);
     expect(Number(names)).toBeGreaterThan(0);
   });
   it('has type declarations', () => {
@@ -53,7 +59,8 @@ describe.each(subpaths)('%s', (subpath) => {
 });
 
 it('exports its package.json', () => {
-  const code = "import { createRequire } from 'node:module'; console.log(createRequire(import.meta.url)('preshuffle/package.json').name)";
+  const code =
+    "import { createRequire } from 'node:module'; console.log(createRequire(import.meta.url)('preshuffle/package.json').name)";
   expect(run('node', ['--input-type=module', '-e', code]).trim()).toBe('preshuffle');
 });
 
@@ -82,7 +89,10 @@ describe.each(browserSubpaths)('%s for browsers', (subpath) => {
 
 it('bundles the number formats alone in a few kilobytes', async () => {
   const { outputFiles } = await build({
-    stdin: { contents: "import { encodeArray, decodeArray } from 'preshuffle/formats'; console.log(encodeArray, decodeArray);", resolveDir: folder },
+    stdin: {
+      contents: "import { encodeArray, decodeArray } from 'preshuffle/formats'; console.log(encodeArray, decodeArray);",
+      resolveDir: folder,
+    },
     bundle: true,
     minify: true,
     write: false,
@@ -108,13 +118,27 @@ export const parsed = parseSafetensors;
 `,
   );
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
-  const options = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom'];
+  const options = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--lib',
+    'es2023,dom',
+  ];
   expect(run('node', [tsc, ...options, 'consumer.ts'])).toBe('');
 });
 
 it('runs its program', () => {
   const output = run('node', ['node_modules/preshuffle/dist/cli.js', 'devices', '--json']);
-  const probes = JSON.parse(output) as readonly { readonly id: string; readonly available: boolean; readonly tried: readonly string[] }[];
+  const probes = JSON.parse(output) as readonly {
+    readonly id: string;
+    readonly available: boolean;
+    readonly tried: readonly string[];
+  }[];
   expect(probes.map(({ id }) => id)).toEqual(['cpu', 'webgpu', 'hip']);
   expect(probes[0]?.available).toBe(true);
   expect(probes[1]?.available).toBe(false);

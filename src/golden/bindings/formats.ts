@@ -1,7 +1,7 @@
 import type { NarrowFormatName } from '../../formats/decode.ts';
 import { FLOAT_FORMATS, formatFacts } from '../../formats/facts.ts';
-import { packNibbles } from '../../formats/pack.ts';
 import { MX_ELEMENTS, MX_SCALE_MODES } from '../../formats/mx-scale.ts';
+import { packNibbles } from '../../formats/pack.ts';
 import { rowMajor } from '../../layout/plain.ts';
 import { tensor, tensorFrom } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -9,7 +9,9 @@ import type { CaseReader } from '../case-reader.ts';
 import { check } from '../check.ts';
 import type { Binding } from './binding.ts';
 
-const NARROW: readonly NarrowFormatName[] = FLOAT_FORMATS.filter((name): name is NarrowFormatName => formatFacts(name).codeBits <= 16);
+const NARROW: readonly NarrowFormatName[] = FLOAT_FORMATS.filter(
+  (name): name is NarrowFormatName => formatFacts(name).codeBits <= 16,
+);
 
 /**
  * The source values of an encode case: its own `x`; all 65,536 bit patterns when `src` names a 16-bit format; otherwise the `x`
@@ -18,12 +20,22 @@ const NARROW: readonly NarrowFormatName[] = FLOAT_FORMATS.filter((name): name is
 async function encodeSource(reader: CaseReader, count: number): Promise<Tensor> {
   const src = reader.string('src', ['f32', 'bf16', 'f16'], 'f32');
   if (reader.has('x')) return reader.tensor('x', src);
-  if (src !== 'f32') return tensorFrom('x', src, [65536], Uint16Array.from({ length: 65536 }, (_, code) => code));
+  if (src !== 'f32')
+    return tensorFrom(
+      'x',
+      src,
+      [65536],
+      Uint16Array.from({ length: 65536 }, (_, code) => code),
+    );
   const own = `encode_${reader.string('format')}/x`;
   const candidates = [own, ...reader.tensorNames().filter((name) => /^encode_.*\/x$/.test(name))];
-  const name = candidates.find((candidate) => reader.has(candidate) && elements(reader.info(candidate).shape) === count);
+  const name = candidates.find(
+    (candidate) => reader.has(candidate) && elements(reader.info(candidate).shape) === count,
+  );
   if (name === undefined) {
-    throw reader.fail(`tensor "x" is missing, and no encode case of this file has an "x" of ${count} elements to borrow.`);
+    throw reader.fail(
+      `tensor "x" is missing, and no encode case of this file has an "x" of ${count} elements to borrow.`,
+    );
   }
   return reader.tensor(name, 'f32');
 }
@@ -40,7 +52,11 @@ const encode: Binding = async (reader) => {
   const x = await encodeSource(reader, format === 'e2m1' && !hasSource(reader, stored) ? stored * 2 : stored);
   const isUnpacked = format === 'e2m1' && x.layout.size === stored;
   const y = isUnpacked ? await packedCodes(reader) : await reader.tensor('y', format);
-  const convention = reader.case.source.includes('ml_dtypes') ? 'ml_dtypes' : reader.case.source.includes('aiter') ? 'aiter' : 'torch';
+  const convention = reader.case.source.includes('ml_dtypes')
+    ? 'ml_dtypes'
+    : reader.case.source.includes('aiter')
+      ? 'aiter'
+      : 'torch';
   const params = { format, saturate: reader.flag('saturate'), convention } as const;
   return [check('y', 'encode', params, { x }, [{ output: 'y', expected: y, compare: 'exact' }])];
 };
@@ -56,7 +72,9 @@ async function packedCodes(reader: CaseReader): Promise<Tensor> {
 /** Whether the case's own or a borrowed x has this many elements. */
 function hasSource(reader: CaseReader, count: number): boolean {
   if (reader.has('x')) return elements(reader.info('x').shape) === count;
-  return reader.tensorNames().some((name) => /^encode_.*\/x$/.test(name) && elements(reader.info(name).shape) === count);
+  return reader
+    .tensorNames()
+    .some((name) => /^encode_.*\/x$/.test(name) && elements(reader.info(name).shape) === count);
 }
 
 /** The expected values are `f32`, or their `bits`; the codes are 0, 1, 2, …, or the case's own `x`. */
@@ -66,7 +84,14 @@ const decode: Binding = async (reader) => {
   const expected = await reader.tensor(name, 'f32');
   const count = expected.layout.size;
   const codes = formatFacts(format).codeBits > 8 ? new Uint16Array(count) : new Uint8Array(count);
-  const x = reader.has('x') ? await reader.tensor('x', format) : tensorFrom('x', format, [count], codes.map((_, code) => code));
+  const x = reader.has('x')
+    ? await reader.tensor('x', format)
+    : tensorFrom(
+        'x',
+        format,
+        [count],
+        codes.map((_, code) => code),
+      );
   return [check(name, 'decode', {}, { x }, [{ output: 'y', expected, compare: 'exact' }])];
 };
 

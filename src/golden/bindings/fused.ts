@@ -1,5 +1,5 @@
 import { scaleColumnMajor, scaleTransposedView } from '../../layout/activation-scale.ts';
-import { type Expectation, check } from '../check.ts';
+import { check, type Expectation } from '../check.ts';
 import type { Binding } from './binding.ts';
 
 const SOURCES = ['bf16', 'f16'] as const;
@@ -18,10 +18,16 @@ const flatten: Binding = async (reader) => {
     const y = await reader.tensor(`y${index}`, 'e4m3fn', { shape });
     const how = index === 0 ? { shape: scales } : { layout: scaleColumnMajor(scales) };
     const scale = await reader.tensor(`scale${index}`, 'f32', how);
-    return check(index === 0 ? 'plain' : 'transposed scale', 'fused_flatten_fp8_group_quant', { group, scaleStore: index === 0 ? 'row-major' : 'column-major' }, { x }, [
-      { output: 'y', expected: y, compare: 'bound' },
-      { output: 'scale', expected: scale, compare: 'bound' },
-    ]);
+    return check(
+      index === 0 ? 'plain' : 'transposed scale',
+      'fused_flatten_fp8_group_quant',
+      { group, scaleStore: index === 0 ? 'row-major' : 'column-major' },
+      { x },
+      [
+        { output: 'y', expected: y, compare: 'bound' },
+        { output: 'scale', expected: scale, compare: 'bound' },
+      ],
+    );
   };
   return [await run(0), ...(reader.has('scale1') ? [await run(1)] : [])];
 };
@@ -42,7 +48,11 @@ const rms: Binding = async (reader) => {
       { output: 'y', expected: await reader.tensor(`y${index}`, 'e4m3fn', { shape }), compare: 'bound' },
       {
         output: 'scale',
-        expected: await reader.tensor(`scale${index}`, 'f32', index === 0 ? { shape: scales } : { layout: scaleTransposedView(scales) }),
+        expected: await reader.tensor(
+          `scale${index}`,
+          'f32',
+          index === 0 ? { shape: scales } : { layout: scaleTransposedView(scales) },
+        ),
         compare: 'bound',
       },
     ];
@@ -53,7 +63,13 @@ const rms: Binding = async (reader) => {
       expect.push({ output: 'res_out', expected: await reader.tensor('res_out', type, { shape }), compare: 'exact' });
     }
     const params = { eps, group, scaleStore: index === 0 ? 'row-major' : 'transposed-view' } as const;
-    return check(index === 0 ? 'plain' : 'transposed scale', 'fused_rms_fp8_group_quant', params, { x, w, ...residual }, expect);
+    return check(
+      index === 0 ? 'plain' : 'transposed scale',
+      'fused_rms_fp8_group_quant',
+      params,
+      { x, w, ...residual },
+      expect,
+    );
   };
   return [await run(0), ...(reader.has('scale1') ? [await run(1)] : [])];
 };

@@ -1,7 +1,7 @@
 import { scaleTransposedView } from '../../layout/activation-scale.ts';
+import { permute } from '../../layout/permute.ts';
 import { shuffleScale } from '../../layout/scales.ts';
 import { shuffleWeight } from '../../layout/weights.ts';
-import { permute } from '../../layout/permute.ts';
 import { assume } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CaseReader } from '../case-reader.ts';
@@ -9,7 +9,15 @@ import { check, type Expectation, type GoldenCheck } from '../check.ts';
 import type { Binding } from './binding.ts';
 
 const OUTPUTS = ['bf16', 'f16', 'f32'] as const;
-const MATHS = ['exact', 'ck', 'triton', 'triton-unfused', 'triton-preshuffle', 'triton-preshuffle-unfused', 'asm'] as const;
+const MATHS = [
+  'exact',
+  'ck',
+  'triton',
+  'triton-unfused',
+  'triton-preshuffle',
+  'triton-preshuffle-unfused',
+  'asm',
+] as const;
 const ROUNDINGS = ['nearest-even', 'truncate'] as const;
 const FP8 = ['e4m3fn', 'e4m3fnuz'] as const;
 
@@ -58,16 +66,30 @@ const blockscale: Binding = async (reader) => {
   for (const name of ['y_triton', 'y']) {
     if (reader.has(name)) results.push(expected(await reader.tensor(name, params.out, { shape: [M, N] })));
   }
-  if (results.length === 0) throw reader.fail('none of the tensors "y_f64", "y_triton", "y" is there; the case has nothing to compare with.');
-  const checks: GoldenCheck[] = [check('row-major', 'gemm_a8w8_blockscale', params, { x, w, x_scale: xScale, w_scale: wScale }, results)];
+  if (results.length === 0)
+    throw reader.fail('none of the tensors "y_f64", "y_triton", "y" is there; the case has nothing to compare with.');
+  const checks: GoldenCheck[] = [
+    check('row-major', 'gemm_a8w8_blockscale', params, { x, w, x_scale: xScale, w_scale: wScale }, results),
+  ];
   if (!reader.has('w_shuffled')) return checks;
   const to = shuffleWeight([N, K], { bits: 8 });
   const shuffled = await reader.tensor('w_shuffled', format, { layout: to });
-  checks.push(check('w_shuffled', 'permute', { to }, { x: w }, [{ output: 'y', expected: shuffled, compare: 'exact' }]));
-  const transposed = scaleTransposedView([M, groups]);
-  const xScaleTransposed = assume({ ...xScale, bytes: permute(xScale.bytes, xScale.layout, transposed, 32) }, { type: 'f32', layout: transposed });
   checks.push(
-    check('bpreshuffle', 'gemm_a8w8_blockscale_bpreshuffle', params, { x, w: shuffled, x_scale: xScaleTransposed, w_scale: wScale }, results),
+    check('w_shuffled', 'permute', { to }, { x: w }, [{ output: 'y', expected: shuffled, compare: 'exact' }]),
+  );
+  const transposed = scaleTransposedView([M, groups]);
+  const xScaleTransposed = assume(
+    { ...xScale, bytes: permute(xScale.bytes, xScale.layout, transposed, 32) },
+    { type: 'f32', layout: transposed },
+  );
+  checks.push(
+    check(
+      'bpreshuffle',
+      'gemm_a8w8_blockscale_bpreshuffle',
+      params,
+      { x, w: shuffled, x_scale: xScaleTransposed, w_scale: wScale },
+      results,
+    ),
   );
   return checks;
 };
@@ -90,7 +112,10 @@ const bpreshuffle: Binding = async (reader) => {
 /** MXFP4 by MXFP4: packed preshuffled weight, both scales shuffled and padded. */
 const a4w4: Binding = async (reader) => {
   const [M, N, K] = [reader.count('M'), reader.count('N'), reader.count('K')];
-  const params = { out: reader.string('out', OUTPUTS, 'bf16'), rounding: reader.string('rounding', ROUNDINGS, 'nearest-even') };
+  const params = {
+    out: reader.string('out', OUTPUTS, 'bf16'),
+    rounding: reader.string('rounding', ROUNDINGS, 'nearest-even'),
+  };
   const operands = {
     x: await reader.tensor('x', 'e2m1', { shape: [M, K] }),
     w: await reader.tensor('w_shuffled', 'e2m1', { layout: shuffleWeight([N, K], { bits: 4 }) }),

@@ -35,7 +35,8 @@ export async function bindCase(reader: CaseReader): Promise<readonly GoldenCheck
 async function dataOnly(reader: CaseReader): Promise<readonly GoldenCheck[]> {
   const prefix = `${reader.case.name}/`;
   const own = reader.tensorNames().filter((name) => name.startsWith(prefix));
-  if (own.length === 0) throw reader.fail('op "none" is for cases that hold tensors for others, but this one has none.');
+  if (own.length === 0)
+    throw reader.fail('op "none" is for cases that hold tensors for others, but this one has none.');
   for (const name of own) await reader.raw(name);
   return [];
 }

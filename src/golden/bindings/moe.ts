@@ -28,7 +28,13 @@ const moeSorting: Binding = async (reader) => {
 };
 
 const fusedMoe: Binding = async (reader) => {
-  const [T, E, topk, I, H] = ['tokens', 'experts', 'topk', 'inter', 'hidden'].map((name) => reader.count(name)) as [number, number, number, number, number];
+  const [T, E, topk, I, H] = ['tokens', 'experts', 'topk', 'inter', 'hidden'].map((name) => reader.count(name)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const optional = async (name: string, shape: readonly number[]) =>
     reader.has(name) ? { [name]: await reader.tensor(name, 'f32', { shape }) } : {};
   const operands = {
@@ -43,7 +49,11 @@ const fusedMoe: Binding = async (reader) => {
     ...(await optional('w2_bias', [E, H])),
   };
   const limit = reader.case.params['swiglu_limit'] === undefined ? {} : { swiglu_limit: reader.number('swiglu_limit') };
-  const params = { activation: reader.string('activation', ['silu', 'swiglu']), scheme: reader.string('scheme', ['a16w4'], 'a16w4'), ...limit };
+  const params = {
+    activation: reader.string('activation', ['silu', 'swiglu']),
+    scheme: reader.string('scheme', ['a16w4'], 'a16w4'),
+    ...limit,
+  };
   const y = await reader.tensor('y', 'bf16', { shape: [T, H] });
   const h = reader.has('h') ? await reader.tensor('h', 'bf16', { shape: [T, topk, I] }) : undefined;
   return [
@@ -54,4 +64,8 @@ const fusedMoe: Binding = async (reader) => {
   ];
 };
 
-export const moeBindings: Readonly<Record<string, Binding>> = { swiglu, moe_sorting: moeSorting, fused_moe_mxfp4: fusedMoe };
+export const moeBindings: Readonly<Record<string, Binding>> = {
+  swiglu,
+  moe_sorting: moeSorting,
+  fused_moe_mxfp4: fusedMoe,
+};

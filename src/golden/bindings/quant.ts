@@ -1,7 +1,7 @@
 import { MX_SCALE_MODES } from '../../formats/mx-scale.ts';
-import { check } from '../check.ts';
-import type { CaseReader } from '../case-reader.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { CaseReader } from '../case-reader.ts';
+import { check } from '../check.ts';
 import type { Binding } from './binding.ts';
 
 const SOURCES = ['f32', 'bf16', 'f16'] as const;

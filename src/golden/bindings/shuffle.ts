@@ -24,7 +24,16 @@ import type { Binding } from './binding.ts';
 /** AITER pads the interleaved scale shuffle with the e8m0 code of 1.0; the separated one leaves its padding undefined. */
 const ONE_E8M0 = 0x7f;
 
-const WEIGHT_TYPES = { u8: 'u8', i8: 'i8', e4m3fn: 'e4m3fn', e4m3fnuz: 'e4m3fnuz', e5m2: 'e5m2', bf16: 'bf16', f16: 'f16', fp4x2: 'e2m1' } as const;
+const WEIGHT_TYPES = {
+  u8: 'u8',
+  i8: 'i8',
+  e4m3fn: 'e4m3fn',
+  e4m3fnuz: 'e4m3fnuz',
+  e5m2: 'e5m2',
+  bf16: 'bf16',
+  f16: 'f16',
+  fp4x2: 'e2m1',
+} as const;
 
 /** The element type that a case's `dtype` names. */
 function weightType(reader: CaseReader, fallback?: keyof typeof WEIGHT_TYPES): ElementType {
@@ -42,12 +51,18 @@ async function shuffled(
   const to = target(x.layout.shape, elementBits(type));
   const expected = await reader.tensor('y', type, { layout: to });
   const { fill, ...how } = extra;
-  return [check('y', 'permute', fill === undefined ? { to } : { to, fill }, { x }, [{ output: 'y', expected, compare: 'exact', ...how }])];
+  return [
+    check('y', 'permute', fill === undefined ? { to } : { to, fill }, { x }, [
+      { output: 'y', expected, compare: 'exact', ...how },
+    ]),
+  ];
 }
 
 const shuffleWeightCase: Binding = (reader) => {
   const [rows = 16, columns = 16] = reader.counts('layout', 2, [16, 16]);
-  return shuffled(reader, weightType(reader, 'u8'), (shape, bits) => shuffleWeight(shape, { bits, tile: [rows, columns] }));
+  return shuffled(reader, weightType(reader, 'u8'), (shape, bits) =>
+    shuffleWeight(shape, { bits, tile: [rows, columns] }),
+  );
 };
 
 const moeShuffleWeight: Binding = (reader) => {
@@ -64,11 +79,17 @@ const shuffleScaleCase: Binding = async (reader) => {
     return shuffled(reader, 'e8m0', (shape) => shuffleScale(shape), mask);
   }
   const options = { experts: reader.count('experts'), gateUp: reader.flag('gate_up') };
-  return shuffled(reader, 'e8m0', (shape) => shuffleScaleGuinterleave(shape, options), { fill: ONE_E8M0, padding: true });
+  return shuffled(reader, 'e8m0', (shape) => shuffleScaleGuinterleave(shape, options), {
+    fill: ONE_E8M0,
+    padding: true,
+  });
 };
 
 const shuffleScaleN32K4Case: Binding = (reader) => {
-  const options = { experts: reader.count('experts'), gateUp: reader.flag('is_guinterleave') && reader.flag('gate_up') };
+  const options = {
+    experts: reader.count('experts'),
+    gateUp: reader.flag('is_guinterleave') && reader.flag('gate_up'),
+  };
   return shuffled(reader, 'e8m0', (shape) => shuffleScaleN32K4(shape, options));
 };
 
@@ -85,7 +106,11 @@ const transposeScale: Binding = async (reader) => {
   const once = await reader.tensor('once', 'f32', { layout: to });
   const twice = await reader.tensor('twice', 'f32', { layout: to });
   const relabelled: Tensor = assume(once, { type: 'f32', layout: rowMajor(shape) });
-  const expectation = (expected: Tensor): Expectation & { readonly output: 'y' } => ({ output: 'y', expected, compare: 'exact' });
+  const expectation = (expected: Tensor): Expectation & { readonly output: 'y' } => ({
+    output: 'y',
+    expected,
+    compare: 'exact',
+  });
   return [
     check('once', 'permute', { to }, { x }, [expectation(once)]),
     check('twice', 'permute', { to }, { x: relabelled }, [expectation(twice)]),
@@ -110,7 +135,8 @@ export const shuffleBindings: Readonly<Record<string, Binding>> = {
   shuffle_scale: shuffleScaleCase,
   shuffle_scale_n32k4: shuffleScaleN32K4Case,
   shuffle_weight_NK: shuffleWeightNKCase,
-  shuffle_weight_gfx1250: (reader) => shuffled(reader, weightType(reader, 'u8'), (shape, bits) => shuffleWeightGfx1250(shape, { bits })),
+  shuffle_weight_gfx1250: (reader) =>
+    shuffled(reader, weightType(reader, 'u8'), (shape, bits) => shuffleWeightGfx1250(shape, { bits })),
   shuffle_mxfp8fp4_a: (reader) => shuffled(reader, 'u8', (shape) => shuffleMxfp8fp4A(shape)),
   shuffle_mxfp8fp4_b: (reader) => shuffled(reader, 'u8', (shape) => shuffleMxfp8fp4B(shape)),
   shuffle_mxfp8fp4_scale: (reader) =>

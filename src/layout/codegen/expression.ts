@@ -11,7 +11,8 @@ export type IndexExpression =
 const input = (name: string): IndexExpression => ({ kind: 'input', name });
 const divide = (left: IndexExpression, by: number): IndexExpression => (by === 1 ? left : { kind: 'divide', left, by });
 const modulo = (left: IndexExpression, by: number): IndexExpression => ({ kind: 'modulo', left, by });
-const multiply = (left: IndexExpression, by: number): IndexExpression => (by === 1 ? left : { kind: 'multiply', left, by });
+const multiply = (left: IndexExpression, by: number): IndexExpression =>
+  by === 1 ? left : { kind: 'multiply', left, by };
 
 function add(terms: readonly IndexExpression[]): IndexExpression {
   const [first] = terms;

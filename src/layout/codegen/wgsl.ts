@@ -14,7 +14,11 @@ const MOST_ELEMENTS = 2 ** 32;
  */
 export function layoutFunctionsWgsl(name: string, layout: Layout): string {
   if (layout.storageSize > MOST_ELEMENTS) {
-    throw new ParameterError('layoutFunctionsWgsl', 'layout', `has ${layout.storageSize} elements, expected at most ${MOST_ELEMENTS}; split the tensor.`);
+    throw new ParameterError(
+      'layoutFunctionsWgsl',
+      'layout',
+      `has ${layout.storageSize} elements, expected at most ${MOST_ELEMENTS}; split the tensor.`,
+    );
   }
   const rank = layout.dims.length;
   const coordinates = coordExpressions(layout, 'offset').map(print);
@@ -46,7 +50,9 @@ function print(expression: IndexExpression): string {
     case 'divide':
       return binary(expression.left, '/', '>>', expression.by);
     case 'modulo':
-      return isPowerOfTwo(expression.by) ? `(${print(expression.left)} & ${expression.by - 1}u)` : `(${print(expression.left)} % ${expression.by}u)`;
+      return isPowerOfTwo(expression.by)
+        ? `(${print(expression.left)} & ${expression.by - 1}u)`
+        : `(${print(expression.left)} % ${expression.by}u)`;
     case 'multiply':
       return binary(expression.left, '*', '<<', expression.by);
     case 'add':

@@ -277,7 +277,8 @@ fn main(
         let at = i * 64u + (local % 16u) * 4u;
         let w_values = vec4f(w_tile[at], w_tile[at + 1u], w_tile[at + 2u], w_tile[at + 3u]);
         for (var r = 0u; r < row_steps; r++) {
-          dots[r] = fma(vec4f(x_tile[i * 64u + local / 16u + 16u * r]), w_values, dots[r]);
+          // A product of two fp8 numbers is exact, so this rounds once, as fma would: software devices lack a fast one.
+          dots[r] += x_tile[i * 64u + local / 16u + 16u * r] * w_values;
         }
       }
     }

@@ -4,7 +4,7 @@ import { type OpName, type OpOperands, type OpOutputs, type OpParams, ops } from
 import { storageBytes, tensor } from '../../src/tensor/make.ts';
 import type { Tensor, TensorSpec } from '../../src/tensor/tensor.ts';
 import type { Backend, DeviceInfo, DeviceTensor, Support } from '../backend.ts';
-import { adapterName } from './adapter.ts';
+import { adapterName } from './adapter-info.ts';
 import { allocate, downloadBytes, release, uploadBytes } from './buffers.ts';
 import { acquireGpu, type GpuOptions, releaseGpu } from './device.ts';
 import type { Gpu } from './gpu.ts';
@@ -45,7 +45,12 @@ class WebGpuBackend implements Backend {
     let outputs: GpuOperands = {};
     try {
       for (const [, operand] of host) uploaded.push(await this.upload(operand));
-      outputs = await this.#execute(op, params, Object.fromEntries(host.map(([name], at) => [name, uploaded[at] as GpuTensor])), plan);
+      outputs = await this.#execute(
+        op,
+        params,
+        Object.fromEntries(host.map(([name], at) => [name, uploaded[at] as GpuTensor])),
+        plan,
+      );
       const results: [string, Tensor][] = [];
       for (const [name, output] of Object.entries(outputs)) results.push([name, await this.download(output)]);
       return Object.fromEntries(results) as OpOutputs<N>;
@@ -101,13 +106,22 @@ class WebGpuBackend implements Backend {
     return plan;
   }
 
-  async #execute<N extends OpName>(op: N, params: OpParams<N>, operands: GpuOperands, plan: Plan): Promise<GpuOperands> {
+  async #execute<N extends OpName>(
+    op: N,
+    params: OpParams<N>,
+    operands: GpuOperands,
+    plan: Plan,
+  ): Promise<GpuOperands> {
     const kernel = kernelFor(op);
     if (typeof kernel === 'string') throw new UnsupportedOpError('webgpu', op, kernel);
     const outputs: Record<string, GpuTensor> = {};
     try {
       for (const [name, spec] of Object.entries(plan)) {
-        outputs[name] = this.#keep({ ...spec, backend: 'webgpu', array: allocate(this.#gpu, storageBytes(spec), spec.name) });
+        outputs[name] = this.#keep({
+          ...spec,
+          backend: 'webgpu',
+          array: allocate(this.#gpu, storageBytes(spec), spec.name),
+        });
       }
       await withRun(this.#gpu, op, (run) => kernel.run(run, params, operands, outputs));
       return outputs;
@@ -139,7 +153,11 @@ class WebGpuBackend implements Backend {
 
 type Plan = Readonly<Record<string, TensorSpec>>;
 
-function supportOf<N extends OpName>(op: N, params: OpParams<N>, operands: Readonly<Record<string, TensorSpec>>): Support {
+function supportOf<N extends OpName>(
+  op: N,
+  params: OpParams<N>,
+  operands: Readonly<Record<string, TensorSpec>>,
+): Support {
   const kernel = kernelFor(op);
   if (typeof kernel === 'string') return { supported: false, reason: kernel };
   return kernel.supports?.(params, operands) ?? { supported: true };
@@ -153,7 +171,10 @@ function withoutBytes(op: string, { name, type, layout, scaling }: GpuTensor): T
     layout,
     ...(scaling === undefined ? {} : { scaling }),
     get bytes(): Uint8Array {
-      throw new PreshuffleError('device-tensor', `${op} reads the values of "${name}" to plan its outputs. Use run() with host tensors.`);
+      throw new PreshuffleError(
+        'device-tensor',
+        `${op} reads the values of "${name}" to plan its outputs. Use run() with host tensors.`,
+      );
     },
   };
 }

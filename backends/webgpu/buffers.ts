@@ -1,6 +1,6 @@
 import { BUFFER_USAGE, MAP_READ } from './constants.ts';
-import type { Gpu } from './gpu.ts';
 import { DeviceMemoryError } from './errors.ts';
+import type { Gpu } from './gpu.ts';
 
 /** Bytes in a storage buffer. The buffer is padded to whole 32-bit words; new ones hold zeros. */
 export interface GpuArray {

@@ -1,4 +1,5 @@
-import { type AdapterChoice, findAdapter } from './adapter.ts';
+import { findAdapter } from './adapter.ts';
+import type { AdapterChoice } from './adapter-info.ts';
 import { DeviceLostError } from './errors.ts';
 import type { Gpu, GpuLimits } from './gpu.ts';
 

@@ -1,4 +1,4 @@
-import type { FoundAdapter } from './adapter.ts';
+import type { FoundAdapter } from './adapter-info.ts';
 
 /** Limits that decide how work is split. All in bytes but the grid. */
 export interface GpuLimits {

@@ -10,7 +10,7 @@
  * await backend.dispose();
  * ```
  */
-export type { AdapterChoice, AdapterKind } from './adapter.ts';
+export type { AdapterChoice, AdapterKind } from './adapter-info.ts';
 export { openWebGpu } from './backend.ts';
 export type { GpuOptions } from './device.ts';
 export { DeviceLostError, DeviceMemoryError, KernelError } from './errors.ts';

@@ -1,12 +1,19 @@
-import type { BackendProbe } from '../backend.ts';
 import { BackendUnavailableError } from '../../src/errors.ts';
-import { type AdapterChoice, adapterName, findAdapter, type FoundAdapter } from './adapter.ts';
+import type { BackendProbe } from '../backend.ts';
+import { findAdapter } from './adapter.ts';
+import { type AdapterChoice, adapterName, type FoundAdapter } from './adapter-info.ts';
 
 /** Looks for a WebGPU device without opening it: what was found, what was tried, what is missing. */
 export async function probeWebGpu(choice: AdapterChoice = {}): Promise<BackendProbe> {
   try {
     const found = await findAdapter(choice);
-    return { id: 'webgpu', available: true, summary: adapterName(found.adapter.info), facts: facts(found), tried: found.tried };
+    return {
+      id: 'webgpu',
+      available: true,
+      summary: adapterName(found.adapter.info),
+      facts: facts(found),
+      tried: found.tried,
+    };
   } catch (error) {
     if (!(error instanceof BackendUnavailableError)) throw error;
     const [summary = ''] = error.message.split('\n');
@@ -15,7 +22,11 @@ export async function probeWebGpu(choice: AdapterChoice = {}): Promise<BackendPr
 }
 
 /** What reports say about the device. */
-export function facts({ adapter, software, source }: FoundAdapter): Readonly<Record<string, string | number | boolean>> {
+export function facts({
+  adapter,
+  software,
+  source,
+}: FoundAdapter): Readonly<Record<string, string | number | boolean>> {
   const { info, limits, features } = adapter;
   return {
     source,

@@ -1,9 +1,9 @@
-import { f32Bits } from '../../../src/formats/f32.ts';
 import type { EncodeConvention } from '../../../src/formats/convention.ts';
+import { f32Bits } from '../../../src/formats/f32.ts';
 import { type FormatFacts, formatFacts } from '../../../src/formats/facts.ts';
 import { nanCodeOf } from '../../../src/formats/nan-code.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import type { OpParams } from '../../../src/ops/registry.ts';
+import { elementBits } from '../../../src/tensor/element-type.ts';
 import { bindWindow, spans } from '../split.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 
@@ -19,7 +19,10 @@ export const encode: WebGpuKernel<'encode'> = {
   op: 'encode',
   supports(_params, { x }) {
     if (x?.type !== 'f64') return { supported: true };
-    return { supported: false, reason: 'WGSL has no float64, so x cannot be rounded in one step: use the cpu backend.' };
+    return {
+      supported: false,
+      reason: 'WGSL has no float64, so x cannot be rounded in one step: use the cpu backend.',
+    };
   },
   async run(run, params, operands, outputs) {
     const { gpu } = run;
@@ -45,7 +48,10 @@ export const encode: WebGpuKernel<'encode'> = {
 };
 
 /** The part of the shader's `Format` struct that depends on the format and the convention alone. */
-function formatWords({ format, saturate = false, convention = 'torch' }: OpParams<'encode'>, fromF32: boolean): readonly number[] {
+function formatWords(
+  { format, saturate = false, convention = 'torch' }: OpParams<'encode'>,
+  fromF32: boolean,
+): readonly number[] {
   const facts = formatFacts(format);
   const { mantissaBits, bias, maxCode, codeBits, nanCode, infinityCode, hasNegativeZero } = facts;
   const e8m0 = convention === 'ml_dtypes' ? RULE.e8m0Positive : RULE.e8m0;

@@ -4,7 +4,12 @@ import { hasRuns } from './gemm-digits.ts';
 import { type GpuOperands, type OpRun, tensorOf, type WebGpuKernel } from './kernel.ts';
 
 /** Reads w and x_scale wherever their layouts put them: both ops are one kernel. */
-async function multiply(run: OpRun, params: OpParams<'gemm_a8w8_blockscale'>, operands: GpuOperands, outputs: GpuOperands): Promise<void> {
+async function multiply(
+  run: OpRun,
+  params: OpParams<'gemm_a8w8_blockscale'>,
+  operands: GpuOperands,
+  outputs: GpuOperands,
+): Promise<void> {
   const x = tensorOf(operands, 'x');
   const [, depth = 0] = x.layout.shape;
   const [blockN = 128, blockK = 128] = params.block ?? [];

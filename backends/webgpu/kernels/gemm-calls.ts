@@ -1,6 +1,6 @@
 import type { Layout } from '../../../src/layout/layout.ts';
-import type { TensorSpec } from '../../../src/tensor/tensor.ts';
 import { elementBits } from '../../../src/tensor/element-type.ts';
+import type { TensorSpec } from '../../../src/tensor/tensor.ts';
 import type { Support } from '../../backend.ts';
 import { paddedSize } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
@@ -31,7 +31,9 @@ export interface GemmKernel {
 
 /** What both matrix multiplications leave out. */
 export function gemmSupport(operands: Readonly<Record<string, TensorSpec>>): Support {
-  const layouts = INPUTS.map((name) => operands[name]?.layout).filter((layout): layout is Layout => layout !== undefined);
+  const layouts = INPUTS.map((name) => operands[name]?.layout).filter(
+    (layout): layout is Layout => layout !== undefined,
+  );
   const results = (operands.x?.layout.shape[0] ?? 0) * (operands.w?.layout.shape[0] ?? 0);
   const largest = Math.max(results, ...layouts.map(({ storageSize }) => storageSize));
   if (largest > MOST_ELEMENTS) {
@@ -49,8 +51,18 @@ export function gemmSupport(operands: Readonly<Record<string, TensorSpec>>): Sup
  * The dispatches of `y = x * transposed(w)`: one, or one for each pair of row ranges of x and w where x, w or y exceed a
  * binding. Scales are bound whole: they are a fraction of what they scale.
  */
-export function gemmCalls(gpu: Gpu, kernel: GemmKernel, operands: GpuOperands, outputs: GpuOperands): readonly KernelCall[] {
-  const [x, w, xScale, wScale] = INPUTS.map((name) => tensorOf(operands, name)) as [GpuTensor, GpuTensor, GpuTensor, GpuTensor];
+export function gemmCalls(
+  gpu: Gpu,
+  kernel: GemmKernel,
+  operands: GpuOperands,
+  outputs: GpuOperands,
+): readonly KernelCall[] {
+  const [x, w, xScale, wScale] = INPUTS.map((name) => tensorOf(operands, name)) as [
+    GpuTensor,
+    GpuTensor,
+    GpuTensor,
+    GpuTensor,
+  ];
   const y = tensorOf(outputs, 'y');
   const [M = 0, N = 0] = y.layout.shape;
   const yBytes = elementBits(y.type) / 8;
@@ -78,7 +90,8 @@ export function gemmCalls(gpu: Gpu, kernel: GemmKernel, operands: GpuOperands, o
         format,
         ...axes,
       );
-      const tiles = Math.ceil((rows.end - rows.start) / (16 * rowSteps)) * Math.ceil((columns.end - columns.start) / TILE_COLUMNS);
+      const tiles =
+        Math.ceil((rows.end - rows.start) / (16 * rowSteps)) * Math.ceil((columns.end - columns.start) / TILE_COLUMNS);
       return {
         shader: kernel.shader,
         constants: { ...kernel.constants, row_steps: rowSteps },

@@ -8,7 +8,8 @@ const MOST_DIGITS = 3;
 export function axisWords(layout: Layout): readonly number[] {
   return layout.dims.flatMap((dim) => {
     const factors = mergedFactors(dim);
-    if (factors.length > MOST_DIGITS) throw new RangeError(`${layout.id} splits "${dim.name}" into ${factors.length} digits`);
+    if (factors.length > MOST_DIGITS)
+      throw new RangeError(`${layout.id} splits "${dim.name}" into ${factors.length} digits`);
     let place = factors.reduce((product, { size }) => product * size, 1);
     const digits = factors.map(({ size, stride }) => {
       place /= size;

@@ -27,7 +27,14 @@ export interface OpRun {
    * @param bits width of an element: 4, 8, 16, 32 or 64
    * @param fill byte for the padding of the target. Default 0
    */
-  permute(from: GpuArray, fromLayout: Layout, to: GpuArray, toLayout: Layout, bits: number, fill?: number): Promise<void>;
+  permute(
+    from: GpuArray,
+    fromLayout: Layout,
+    to: GpuArray,
+    toLayout: Layout,
+    bits: number,
+    fill?: number,
+  ): Promise<void>;
 }
 
 export type GpuOperands = Readonly<Record<string, GpuTensor>>;

@@ -30,7 +30,10 @@ export const permute: WebGpuKernel<'permute'> = {
   supports({ to }, { x }) {
     const largest = Math.max(to.storageSize, x?.layout.storageSize ?? 0);
     if (largest <= MOST_ELEMENTS) return { supported: true };
-    return { supported: false, reason: `${largest} elements exceed the 32-bit offsets of the shader: use the cpu backend.` };
+    return {
+      supported: false,
+      reason: `${largest} elements exceed the 32-bit offsets of the shader: use the cpu backend.`,
+    };
   },
   async run(run, params, operands, outputs) {
     const x = tensorOf(operands, 'x');
@@ -90,7 +93,12 @@ function movesWords(from: Layout, to: Layout, bits: number): boolean {
     boxes?.every((box) => {
       const last = box.loops.at(-1);
       const runs = last !== undefined && last.from === 1 && last.to === 1 && whole(last.size);
-      return runs && whole(box.from) && whole(box.to) && box.loops.slice(0, -1).every((loop) => whole(loop.from) && whole(loop.to));
+      return (
+        runs &&
+        whole(box.from) &&
+        whole(box.to) &&
+        box.loops.slice(0, -1).every((loop) => whole(loop.from) && whole(loop.to))
+      );
     }) ?? false
   );
 }

@@ -1,5 +1,5 @@
 import { BackendUnavailableError, ParameterError } from '../../../src/errors.ts';
-import { type AdapterChoice, type AdapterKind, adapterName, type FoundAdapter, isSoftware } from '../adapter.ts';
+import { type AdapterChoice, type AdapterKind, adapterName, type FoundAdapter, isSoftware } from '../adapter-info.ts';
 import { builtin } from './builtin.ts';
 import { createDawn } from './dawn.ts';
 import { findSoftwareVulkan, type SoftwareVulkan } from './software-vulkan.ts';
@@ -16,7 +16,11 @@ export async function findNodeAdapter(choice: AdapterChoice): Promise<FoundAdapt
   const system = kind === 'software' ? undefined : await trySystem(tried);
   if (system !== undefined && !system.software) return system;
   if (kind === 'hardware') {
-    throw new BackendUnavailableError('webgpu', 'a GPU was asked for, and no GPU driver that WebGPU can use is here.', tried);
+    throw new BackendUnavailableError(
+      'webgpu',
+      'a GPU was asked for, and no GPU driver that WebGPU can use is here.',
+      tried,
+    );
   }
   // A software driver that the system offers is used only when SwiftShader is not to be had.
   const found = (await trySoftware(tried)) ?? system;
@@ -46,7 +50,8 @@ async function trySystem(tried: string[]): Promise<FoundAdapter | undefined> {
     return undefined;
   }
   const found = await tryDawn('GPU driver', tried);
-  if (found?.software === true) tried.push(`GPU driver: only ${adapterName(found.adapter.info)}, which runs on the CPU`);
+  if (found?.software === true)
+    tried.push(`GPU driver: only ${adapterName(found.adapter.info)}, which runs on the CPU`);
   return found;
 }
 

@@ -51,11 +51,20 @@ describe('decode', () => {
 
   it('converts padding, too: the layout stays', async () => {
     const layout = shuffleScale([3, 5]);
-    await expectReference(tensor('x', 'e8m0', layout, Uint8Array.from({ length: layout.storageSize }, (_, i) => i)));
+    await expectReference(
+      tensor(
+        'x',
+        'e8m0',
+        layout,
+        Uint8Array.from({ length: layout.storageSize }, (_, i) => i),
+      ),
+    );
   });
 
   it('gives the same values in parts on a small device', async () => {
-    const small = await openWebGpu({ limits: { maxStorageBufferBindingSize: 4096, maxComputeWorkgroupsPerDimension: 3 } });
+    const small = await openWebGpu({
+      limits: { maxStorageBufferBindingSize: 4096, maxComputeWorkgroupsPerDimension: 3 },
+    });
     try {
       for (const format of ['e2m1', 'e4m3fn', 'f16'] as const) await expectReference(codes(format, 10_001), small);
     } finally {

@@ -3,8 +3,8 @@ import type { Backend } from '../../../backends/backend.ts';
 import { openWebGpu } from '../../../backends/webgpu/index.ts';
 import { decodeTable } from '../../../src/formats/decode.ts';
 import { encodeArray } from '../../../src/formats/encode.ts';
-import { formatFacts } from '../../../src/formats/facts.ts';
 import { f32Bits } from '../../../src/formats/f32.ts';
+import { formatFacts } from '../../../src/formats/facts.ts';
 import { compareTensors } from '../../../src/golden/index.ts';
 import { shuffleScale } from '../../../src/layout/catalog.ts';
 import { type EncodeParams, type EncodeTarget, encode } from '../../../src/ops/encode.ts';
@@ -31,7 +31,10 @@ async function expectReference(x: Tensor, params: EncodeParams, on: Backend = ba
   const { first } = compareTensors(y, { output: 'y', expected, compare: 'exact', padding: true });
   expect(first, label).toBeUndefined();
   if (x.type === params.format || params.format === 'f32') return;
-  expect(y.bytes.every((byte, i) => byte === expected.bytes[i]), `NaN codes of ${label}`).toBe(true);
+  expect(
+    y.bytes.every((byte, i) => byte === expected.bytes[i]),
+    `NaN codes of ${label}`,
+  ).toBe(true);
 }
 
 /** Every number of the format, every tie between neighbours, and the float32 on both sides of each; both signs. */
@@ -49,7 +52,8 @@ function hardF32(format: EncodeTarget): Float32Array {
       }
     }
     const { max, eps } = formatFacts(format);
-    for (const x of [max * (1 + eps / 2), max * (1 + eps), max * 2, max * 4]) words.push(f32Bits(x) - 1, f32Bits(x), f32Bits(x) + 1);
+    for (const x of [max * (1 + eps / 2), max * (1 + eps), max * 2, max * 4])
+      words.push(f32Bits(x) - 1, f32Bits(x), f32Bits(x) + 1);
   }
   for (let exponent = 0; exponent < 256; exponent += 1) {
     for (const mantissa of [0, 1, 2, 0x1fff, 0x200000, 0x3fffff, 0x400000, 0x400001, 0x7ffffe, 0x7fffff]) {
@@ -64,10 +68,20 @@ function hardF32(format: EncodeTarget): Float32Array {
 
 const hardInputs = (format: EncodeTarget): Tensor => {
   const values = hardF32(format);
-  return tensor('x', 'f32', tensorFrom('x', 'f32', [values.length], new Float32Array(values.length)).layout, asBytes(values));
+  return tensor(
+    'x',
+    'f32',
+    tensorFrom('x', 'f32', [values.length], new Float32Array(values.length)).layout,
+    asBytes(values),
+  );
 };
 const everyCode = (type: 'bf16' | 'f16'): Tensor =>
-  tensorFrom('x', type, [65536], Uint16Array.from({ length: 65536 }, (_, code) => code));
+  tensorFrom(
+    'x',
+    type,
+    [65536],
+    Uint16Array.from({ length: 65536 }, (_, code) => code),
+  );
 
 describe('encode', () => {
   it('passes the golden cases', async () => {
@@ -100,7 +114,9 @@ describe('encode', () => {
   });
 
   it('gives the same codes in parts on a small device', async () => {
-    const small = await openWebGpu({ limits: { maxStorageBufferBindingSize: 4096, maxComputeWorkgroupsPerDimension: 3 } });
+    const small = await openWebGpu({
+      limits: { maxStorageBufferBindingSize: 4096, maxComputeWorkgroupsPerDimension: 3 },
+    });
     try {
       const values = hardF32('e4m3fn').slice(0, 7_001);
       for (const format of ['e2m1', 'e4m3fn', 'f16', 'f32'] as const) {

@@ -24,7 +24,10 @@ async function values(plain: GemmOperands): Promise<Float32Array> {
 
 /** Scales 2^-8 to 2^8 that change with row and block, at different rates. */
 function codedScales(rows: number, groups: number): Uint8Array {
-  return Uint8Array.from({ length: rows * groups }, (_, i) => 119 + ((Math.floor(i / groups) * 5 + (i % groups) * 3) % 17));
+  return Uint8Array.from(
+    { length: rows * groups },
+    (_, i) => 119 + ((Math.floor(i / groups) * 5 + (i % groups) * 3) % 17),
+  );
 }
 
 describe(OP, () => {
@@ -96,7 +99,9 @@ describe(OP, () => {
     // A zero times NaN is NaN, too.
     operands.x.bytes.fill(0);
     const zeros = await values(operands);
-    zeros.forEach((value, i) => expect(Object.is(value, Math.floor(i / N) === 18 || i % N === 65 ? Number.NaN : 0)).toBe(true));
+    zeros.forEach((value, i) =>
+      expect(Object.is(value, Math.floor(i / N) === 18 || i % N === 65 ? Number.NaN : 0)).toBe(true),
+    );
   });
 
   it('applies scales whose factors are subnormal, and those that leave the range', async () => {
@@ -136,7 +141,9 @@ describe(OP, () => {
 
   it('gives the same bytes in parts on a small device', async () => {
     const operands = storedFor(OP, fp4Operands(70, 144, 576));
-    const small = await openWebGpu({ limits: { maxStorageBufferBindingSize: 12_288, maxComputeWorkgroupsPerDimension: 2 } });
+    const small = await openWebGpu({
+      limits: { maxStorageBufferBindingSize: 12_288, maxComputeWorkgroupsPerDimension: 2 },
+    });
     try {
       for (const out of ['bf16', 'f32'] as const) {
         const { y } = await small.run(OP, { out }, operands);

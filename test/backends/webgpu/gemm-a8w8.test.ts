@@ -7,7 +7,14 @@ import { roundTo } from '../../../src/golden/codes.ts';
 import type { OpName } from '../../../src/ops/registry.ts';
 import { tensorFrom } from '../../../src/tensor/make.ts';
 import { randomCodes, valuesOf } from '../../ops/gemm-moe-support.ts';
-import { expectGolden, expectWithinBound, type Fp8, fp8Operands, type GemmOperands, storedFor } from './gemm-support.ts';
+import {
+  expectGolden,
+  expectWithinBound,
+  type Fp8,
+  fp8Operands,
+  type GemmOperands,
+  storedFor,
+} from './gemm-support.ts';
 
 const OPS = ['gemm_a8w8_blockscale', 'gemm_a8w8_blockscale_bpreshuffle'] as const;
 type Op = (typeof OPS)[number];
@@ -149,7 +156,12 @@ describe.each(OPS)('%s', (op) => {
       [1, 6],
       [200, 1000],
     ]) {
-      await expectWithinBound(backend, op, { block, out: 'f32' }, storedFor(op, fp8Operands(5, 32, 160, 'e4m3fn', block)));
+      await expectWithinBound(
+        backend,
+        op,
+        { block, out: 'f32' },
+        storedFor(op, fp8Operands(5, 32, 160, 'e4m3fn', block)),
+      );
     }
   });
 
@@ -170,9 +182,7 @@ describe.each(OPS)('%s', (op) => {
   it('says what does not fit the device', async () => {
     const small = await openWebGpu({ limits: { maxStorageBufferBindingSize: 2048 } });
     try {
-      await expect(small.run(op, {}, storedFor(op, fp8Operands(1, 16, 4096)))).rejects.toThrow(
-        'of its rows take',
-      );
+      await expect(small.run(op, {}, storedFor(op, fp8Operands(1, 16, 4096)))).rejects.toThrow('of its rows take');
       await expect(small.run(op, {}, storedFor(op, fp8Operands(1024, 16, 32)))).rejects.toThrow(
         'buffer "x_scale" of 4096 bytes: scales are bound whole, and one binding of this device takes 2048 bytes. ' +
           'Multiply fewer rows at a time, or use the cpu backend.',
@@ -192,7 +202,8 @@ describe('gemm_a8w8_blockscale with plain weights', () => {
     [16, 65, 2],
   ])('stays within the bound on ragged %i x %i x %i', async (M, N, K) => {
     const operands = fp8Operands(M, N, K);
-    for (const out of ['f32', 'bf16', 'f16'] as const) await expectWithinBound(backend, 'gemm_a8w8_blockscale', { out }, operands);
+    for (const out of ['f32', 'bf16', 'f16'] as const)
+      await expectWithinBound(backend, 'gemm_a8w8_blockscale', { out }, operands);
   });
 
   it('reads nothing beyond a ragged row', async () => {
@@ -209,7 +220,9 @@ describe('gemm_a8w8_blockscale with plain weights', () => {
 
   it('gives the same bytes in parts where rows begin between words', async () => {
     const operands = fp8Operands(37, 35, 301);
-    const small = await openWebGpu({ limits: { maxStorageBufferBindingSize: 2048, maxComputeWorkgroupsPerDimension: 3 } });
+    const small = await openWebGpu({
+      limits: { maxStorageBufferBindingSize: 2048, maxComputeWorkgroupsPerDimension: 3 },
+    });
     try {
       for (const out of ['bf16', 'f32'] as const) {
         const { y } = await small.run('gemm_a8w8_blockscale', { out }, operands);

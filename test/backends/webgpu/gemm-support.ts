@@ -81,5 +81,7 @@ export function goldenFile(name: string): Promise<GoldenFile> {
 export async function expectGolden(backend: Backend, file: string, only: readonly OpName[]): Promise<void> {
   const { results } = await runGolden(backend, [await goldenFile(file)], { ops: only });
   expect(results.length).toBeGreaterThan(0);
-  expect(results.filter(({ status }) => status !== 'pass').map((result) => `${result.case}: ${result.reason}`)).toEqual([]);
+  expect(results.filter(({ status }) => status !== 'pass').map((result) => `${result.case}: ${result.reason}`)).toEqual(
+    [],
+  );
 }

@@ -1,0 +1,44 @@
+// Writes the generated tables of README.md and docs/layouts.md from the code: `npm run docs`. With --check it changes nothing and
+// fails when a table is out of date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { kernelFor } from '../../backends/webgpu/kernels/index.ts';
+import { catalog } from '../layout/catalog.ts';
+import { OP_NAMES, definitionOf } from '../ops/registry.ts';
+
+function supportTable(): string {
+  const rows = OP_NAMES.map((name) => {
+    const { summary, bound } = definitionOf(name);
+    const webgpu = typeof kernelFor(name) === 'string' ? '—' : 'yes';
+    return `| \`${name}\` | ${summary} | ${bound === undefined ? 'exact' : 'bound'} | yes | ${webgpu} | — |`;
+  });
+  return ['| op | what it does | compared | cpu | webgpu | hip |', '|---|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function layoutTable(): string {
+  const rows = catalog.map(({ id, title, operand, source, padding, example, bind }) => {
+    const layout = bind(example);
+    const pad = typeof padding === 'number' ? `0x${padding.toString(16).padStart(2, '0')}` : padding;
+    return `| \`${id}\` | ${title} | ${operand} | \`${String(layout).replaceAll('|', '\\|')}\` for [${example.join(', ')}] | ${pad} | ${source} |`;
+  });
+  return ['| id | what it is | operand | notation, bound to a small shape | padding | source |', '|---|---|---|---|---|---|', ...rows].join('\n');
+}
+
+const TABLES = [
+  { file: 'README.md', name: 'support table', text: supportTable },
+  { file: 'docs/layouts.md', name: 'layout table', text: layoutTable },
+] as const;
+
+const stale: string[] = [];
+for (const { file, name, text } of TABLES) {
+  const before = readFileSync(file, 'utf8');
+  const block = new RegExp(`(<!-- ${name}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
+  if (!block.test(before)) throw new Error(`${file} has no block "${name}"`);
+  const after = before.replace(block, (_, begin: string, end: string) => `${begin}\n${text()}\n\n${end}`);
+  if (after === before) continue;
+  if (process.argv.includes('--check')) stale.push(file);
+  else writeFileSync(file, after);
+}
+if (stale.length > 0) {
+  console.error(`out of date: ${stale.join(', ')}; run "npm run docs".`);
+  process.exitCode = 1;
+}

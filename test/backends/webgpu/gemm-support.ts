@@ -15,7 +15,13 @@ export type GemmOperands = { x: Tensor; w: Tensor; x_scale: Tensor; w_scale: Ten
 export type Fp8 = 'e4m3fn' | 'e4m3fnuz';
 
 /** Row-major fp8 operands without NaN. */
-export function fp8Operands(M: number, N: number, K: number, type: Fp8 = 'e4m3fn', block = [128, 128]): GemmOperands {
+export function fp8Operands(
+  M: number,
+  N: number,
+  K: number,
+  type: Fp8 = 'e4m3fn',
+  block: readonly number[] = [128, 128],
+): GemmOperands {
   const [blockN = 128, blockK = 128] = block;
   const groups = Math.ceil(K / blockK);
   const rowBlocks = Math.ceil(N / blockN);

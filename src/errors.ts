@@ -37,12 +37,15 @@ export class ParameterError extends PreshuffleError {
 /** A backend was asked for that this machine cannot give. `tried` lists what was looked at, in order. */
 export class BackendUnavailableError extends PreshuffleError {
   readonly backend: string;
+  /** Why, without the list of what was tried. */
+  readonly reason: string;
   readonly tried: readonly string[];
 
   constructor(backend: string, message: string, tried: readonly string[] = [], options?: ErrorOptions) {
     const list = tried.length === 0 ? '' : `\nTried:\n${tried.map((line) => `  - ${line}`).join('\n')}`;
     super('backend-unavailable', `backend "${backend}" is not available: ${message}${list}`, options);
     this.backend = backend;
+    this.reason = message;
     this.tried = tried;
   }
 }

@@ -94,7 +94,7 @@ async function verifyOn(
   } catch (error) {
     if (!(error instanceof BackendUnavailableError)) throw error;
     if (!required) {
-      process.stderr.write(`${id}: not on this machine (${error.message.split('\n')[0]}); see "preshuffle devices"\n`);
+      process.stderr.write(`${id}: left out: ${error.reason} See "preshuffle devices".\n`);
       return undefined;
     }
     process.stderr.write(`${error.message}\n`);

@@ -11,13 +11,20 @@ export function copyBox(source: Units, target: Units, box: CopyBox): void {
   const isRun = last !== undefined && last.from === 1 && last.to === 1;
   const run = isRun ? last.size : 1;
   const outer = isRun ? box.loops.slice(0, -1) : box.loops;
-  if (run >= LONG_RUN) nest(outer, box.from, box.to, 0, (from, to) => target.set(source.subarray(from, from + run), to));
+  if (run >= LONG_RUN)
+    nest(outer, box.from, box.to, 0, (from, to) => target.set(source.subarray(from, from + run), to));
   else if (run === 4) copyPieces(source, target, box, outer);
   else copyShort(source, target, box, outer, run);
 }
 
 /** Visits every combination of all but the last `leave` loops. */
-function nest(loops: readonly CopyLoop[], from: number, to: number, leave: number, body: (from: number, to: number) => void): void {
+function nest(
+  loops: readonly CopyLoop[],
+  from: number,
+  to: number,
+  leave: number,
+  body: (from: number, to: number) => void,
+): void {
   const [loop, ...inner] = loops;
   if (loop === undefined || loops.length <= leave) {
     body(from, to);
@@ -27,7 +34,8 @@ function nest(loops: readonly CopyLoop[], from: number, to: number, leave: numbe
     for (let index = 0; index < loop.size; index += 1) body(from + index * loop.from, to + index * loop.to);
     return;
   }
-  for (let index = 0; index < loop.size; index += 1) nest(inner, from + index * loop.from, to + index * loop.to, leave, body);
+  for (let index = 0; index < loop.size; index += 1)
+    nest(inner, from + index * loop.from, to + index * loop.to, leave, body);
 }
 
 const ONCE: CopyLoop = { size: 1, from: 0, to: 0 };
@@ -78,7 +86,13 @@ export interface ByteSquares {
 }
 
 /** Copies a box as 4x4 byte transposes on 32-bit words: e8m0 scale shuffles move single bytes otherwise. */
-export function copyByteSquares(source: Uint32Array, target: Uint32Array, from: number, to: number, squares: ByteSquares): void {
+export function copyByteSquares(
+  source: Uint32Array,
+  target: Uint32Array,
+  from: number,
+  to: number,
+  squares: ByteSquares,
+): void {
   const { lanes, step, loops } = squares;
   const [l0, l1, l2, l3] = lanes;
   const a = loops.at(-2) ?? ONCE;

@@ -1,5 +1,5 @@
 import { ParameterError, PreshuffleError } from '../errors.ts';
-import { copyBox, copyByteSquares, type ByteSquares } from './copy-kernels.ts';
+import { type ByteSquares, copyBox, copyByteSquares } from './copy-kernels.ts';
 import type { Layout } from './layout.ts';
 import { type CopyBox, type CopyLoop, mergeLoops, planRelayout } from './relayout-plan.ts';
 
@@ -18,12 +18,19 @@ export interface PermuteOptions {
  * @returns storage of `to`; its padding holds `fill`
  * @throws PreshuffleError when shapes or lengths disagree
  */
-export function permute(bytes: Uint8Array, from: Layout, to: Layout, bits: number, options: PermuteOptions = {}): Uint8Array {
+export function permute(
+  bytes: Uint8Array,
+  from: Layout,
+  to: Layout,
+  bits: number,
+  options: PermuteOptions = {},
+): Uint8Array {
   const { fill = 0 } = options;
   checkArguments(bytes, from, to, bits, fill);
   const length = byteLength(to, bits);
   const out = options.out ?? new Uint8Array(length);
-  if (out.length !== length) throw new ParameterError('permute', 'out', `has ${out.length} bytes, expected ${length} for ${to.id}.`);
+  if (out.length !== length)
+    throw new ParameterError('permute', 'out', `has ${out.length} bytes, expected ${length} for ${to.id}.`);
   if (to.storageSize !== to.size && (fill !== 0 || options.out !== undefined)) out.fill(fill);
   const boxes = planRelayout(from, to);
   if (boxes === undefined) copyElements(bytes, out, from, to, bits);
@@ -36,8 +43,10 @@ function byteLength(layout: Layout, bits: number): number {
 }
 
 function checkArguments(bytes: Uint8Array, from: Layout, to: Layout, bits: number, fill: number): void {
-  if (![4, 8, 16, 32, 64].includes(bits)) throw new ParameterError('permute', 'bits', `is ${bits}, expected 4, 8, 16, 32 or 64.`);
-  if (!Number.isInteger(fill) || fill < 0 || fill > 255) throw new ParameterError('permute', 'fill', `is ${fill}, expected a byte 0..255.`);
+  if (![4, 8, 16, 32, 64].includes(bits))
+    throw new ParameterError('permute', 'bits', `is ${bits}, expected 4, 8, 16, 32 or 64.`);
+  if (!Number.isInteger(fill) || fill < 0 || fill > 255)
+    throw new ParameterError('permute', 'fill', `is ${fill}, expected a byte 0..255.`);
   if (from.shape.length !== to.shape.length || from.shape.some((size, axis) => size !== to.shape[axis])) {
     throw new PreshuffleError(
       'permute-shape',
@@ -94,7 +103,11 @@ function divideBox(box: CopyBox, width: number): CopyBox | undefined {
   const outer = box.loops.slice(0, -1);
   if (!allMultiples(outer, width) || box.from % width !== 0 || box.to % width !== 0) return undefined;
   const loops = outer.map(({ size, from, to }) => ({ size, from: from / width, to: to / width }));
-  return { from: box.from / width, to: box.to / width, loops: mergeLoops([...loops, { size: last.size / width, from: 1, to: 1 }]) };
+  return {
+    from: box.from / width,
+    to: box.to / width,
+    loops: mergeLoops([...loops, { size: last.size / width, from: 1, to: 1 }]),
+  };
 }
 
 function allMultiples(loops: readonly CopyLoop[], width: number): boolean {
@@ -118,7 +131,8 @@ function byteSquares(box: CopyBox): ByteSquares | undefined {
   const others = box.loops.filter((loop) => loop !== source && !target.includes(loop));
   const blocks = source.size / 4 > 1 ? [{ size: source.size / 4, from: 4, to: source.to * 4 }] : [];
   const outer = [...others, ...blocks];
-  if (!allMultiples(outer, 4) || target.some(({ from }) => from % 4 !== 0) || box.from % 4 !== 0 || box.to % 4 !== 0) return undefined;
+  if (!allMultiples(outer, 4) || target.some(({ from }) => from % 4 !== 0) || box.from % 4 !== 0 || box.to % 4 !== 0)
+    return undefined;
   const lane = (index: number): number => {
     let rest = index;
     return target.reduce((offset, { size, from }) => {
@@ -158,6 +172,7 @@ function copyElements(bytes: Uint8Array, out: Uint8Array, from: Layout, to: Layo
     if (coord === undefined) continue;
     const target = to.offset(coord);
     if (bits === 4) moveNibble(bytes, offset, out, target);
-    else for (let byte = 0; byte < width; byte += 1) out[target * width + byte] = bytes[offset * width + byte] as number;
+    else
+      for (let byte = 0; byte < width; byte += 1) out[target * width + byte] = bytes[offset * width + byte] as number;
   }
 }

@@ -52,7 +52,8 @@ function commonDigits(from: LayoutDim, to: LayoutDim): readonly CopyLoop[] | und
       loops.push({ size: Math.ceil(from.size / place), from: sources.stride(), to: targets.stride() });
       break;
     }
-    if ((a !== Number.POSITIVE_INFINITY && a % step !== 0) || (b !== Number.POSITIVE_INFINITY && b % step !== 0)) return undefined;
+    if ((a !== Number.POSITIVE_INFINITY && a % step !== 0) || (b !== Number.POSITIVE_INFINITY && b % step !== 0))
+      return undefined;
     loops.push({ size: step, from: sources.stride(), to: targets.stride() });
     sources.take(step);
     targets.take(step);

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { kernelFor } from '../../backends/webgpu/kernels/index.ts';
 import { catalog } from '../layout/catalog.ts';
-import { OP_NAMES, definitionOf } from '../ops/registry.ts';
+import { definitionOf, OP_NAMES } from '../ops/registry.ts';
 
 function supportTable(): string {
   const rows = OP_NAMES.map((name) => {
@@ -20,7 +20,11 @@ function layoutTable(): string {
     const pad = typeof padding === 'number' ? `0x${padding.toString(16).padStart(2, '0')}` : padding;
     return `| \`${id}\` | ${title} | ${operand} | \`${String(layout).replaceAll('|', '\\|')}\` for [${example.join(', ')}] | ${pad} | ${source} |`;
   });
-  return ['| id | what it is | operand | notation, bound to a small shape | padding | source |', '|---|---|---|---|---|---|', ...rows].join('\n');
+  return [
+    '| id | what it is | operand | notation, bound to a small shape | padding | source |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
 }
 
 const TABLES = [

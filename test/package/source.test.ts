@@ -5,7 +5,15 @@ import { expect, it } from 'vitest';
 const node = (...args: readonly string[]): string => execFileSync(process.execPath, args, { encoding: 'utf8' });
 
 it('has no dependency cycle', () => {
-  const output = node('node_modules/dpdm/lib/bin/dpdm.js', '--no-tree', '--no-warning', '--no-progress', '-T', 'src/**/*.ts', 'backends/**/*.ts');
+  const output = node(
+    'node_modules/dpdm/lib/bin/dpdm.js',
+    '--no-tree',
+    '--no-warning',
+    '--no-progress',
+    '-T',
+    'src/**/*.ts',
+    'backends/**/*.ts',
+  );
   expect(output).toContain('Congratulations, no circular dependency was found in your project.');
 });
 

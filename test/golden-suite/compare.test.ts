@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { roundTo, ulpDistance } from '../../src/golden/codes.ts';
 import { compareTensors } from '../../src/golden/compare.ts';
-import { rowMajor, shuffleScale } from '../../src/layout/catalog.ts';
+import { shuffleScale } from '../../src/layout/catalog.ts';
 import { materialize, tensor, tensorFrom } from '../../src/tensor/make.ts';
 
 const codes = (name: string, ...bytes: readonly number[]) =>

@@ -95,12 +95,12 @@ describe(OP, () => {
     operands.x_scale.bytes[18 * 4 + 3] = 255;
     operands.w_scale.bytes[65 * 4] = 255;
     const y = await values(operands);
-    const isNaN = Array.from(y, (_, i) => Math.floor(i / N) === 18 || i % N === 65);
-    expect(Array.from(y, Number.isNaN)).toEqual(isNaN);
+    const poisoned = Array.from(y, (_, i) => Math.floor(i / N) === 18 || i % N === 65);
+    expect(Array.from(y, Number.isNaN)).toEqual(poisoned);
     // A zero times NaN is NaN, too.
     operands.x.bytes.fill(0);
     const zeros = await values(operands);
-    expect(zeros).toEqual(Float32Array.from(isNaN, (nan) => (nan ? Number.NaN : 0)));
+    expect(zeros).toEqual(Float32Array.from(poisoned, (nan) => (nan ? Number.NaN : 0)));
   });
 
   it('applies scales whose factors are subnormal, and those that leave the range', async () => {

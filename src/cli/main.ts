@@ -25,6 +25,8 @@ function program(setExit: (code: number) => void): Command {
     .option('-b, --backend <ids>', 'cpu, webgpu, hip, separated by commas (default: all that this machine has)')
     .option('--op <names>', 'only cases of these ops, separated by commas')
     .option('--json', 'print one JSON object for each backend asked for')
+    .option('--junit <file>', 'also write a JUnit XML report')
+    .option('--html <file>', 'also write a self-contained HTML report')
     .option('-v, --verbose', 'list every skipped case')
     .addHelpText(
       'after',

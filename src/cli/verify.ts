@@ -3,8 +3,10 @@ import { BACKEND_IDS, openBackend } from '../../backends/registry.ts';
 import { BackendUnavailableError } from '../errors.ts';
 import { knownGoldenOps } from '../golden/bindings/index.ts';
 import type { BackendReport } from '../golden/report.ts';
+import { renderHtml } from '../golden/report-html.ts';
+import { renderJUnit } from '../golden/report-junit.ts';
 import { countCases, type GoldenFile, openGoldenFile, runGolden } from '../golden/run.ts';
-import { fileSource } from '../io/node.ts';
+import { fileSource, writeFileAtomic } from '../io/node.ts';
 import { EXIT } from './exit-codes.ts';
 import { goldenPaths, InputError } from './inputs.ts';
 import { startProgress } from './progress.ts';
@@ -16,6 +18,10 @@ export interface VerifyOptions {
   /** Comma-separated op names. */
   readonly op?: string;
   readonly json?: boolean;
+  /** Path of a JUnit XML report. */
+  readonly junit?: string;
+  /** Path of an HTML report. */
+  readonly html?: string;
   readonly verbose?: boolean;
 }
 
@@ -52,6 +58,7 @@ export async function verify(args: readonly string[], options: VerifyOptions): P
       const single = asked !== undefined && asked.length === 1;
       process.stdout.write(`${JSON.stringify(single ? reports[0] : reports)}\n`);
     }
+    await writeReports(reports.filter(isPresent), options);
     return exitCode(reports);
   } finally {
     await Promise.all(sources.map((source) => source.close()));
@@ -123,9 +130,30 @@ function print(report: BackendReport | MissingReport, verbose: boolean): void {
   process.stdout.write(`${renderReport(report, verbose, process.stdout)}\n\n`);
 }
 
+function isPresent(report: BackendReport | MissingReport): report is BackendReport {
+  return !('error' in report);
+}
+
+async function writeReports(reports: readonly BackendReport[], options: VerifyOptions): Promise<void> {
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  for (const [file, render] of [
+    [options.junit, renderJUnit],
+    [options.html, renderHtml],
+  ] as const) {
+    if (file === undefined) continue;
+    try {
+      await writeFileAtomic(file, encode(render(reports)));
+    } catch (cause) {
+      throw new InputError(
+        `the report "${file}" cannot be written: ${(cause as Error).message}. Name a file in a folder that exists.`,
+      );
+    }
+  }
+}
+
 function exitCode(reports: readonly (BackendReport | MissingReport)[]): number {
   if (reports.some((report) => 'error' in report)) return EXIT.backendMissing;
-  const present = reports.filter((report): report is BackendReport => !('error' in report));
+  const present = reports.filter(isPresent);
   if (present.some((report) => report.invalid > 0)) return EXIT.usage;
   return present.some((report) => report.failed > 0) ? EXIT.mismatch : EXIT.ok;
 }

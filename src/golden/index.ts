@@ -17,4 +17,6 @@ export { type Comparison, compareTensors, type Mismatch } from './compare.ts';
 export { GoldenCaseError } from './errors.ts';
 export type { TensorMetrics } from './metrics.ts';
 export type { BackendReport, CaseMetrics, CaseResult, CaseStatus, CheckMetrics } from './report.ts';
+export { renderHtml } from './report-html.ts';
+export { renderJUnit } from './report-junit.ts';
 export { countCases, type GoldenFile, openGoldenFile, type RunOptions, runGolden } from './run.ts';

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +67,24 @@ describe('a file whose cases hold', () => {
     );
     writeFileSync(path.join(directory, 'notes.txt'), 'no golden file');
     expect(JSON.parse(preshuffle(['verify', directory, '--backend', 'cpu', '--json']).stdout).cases).toBe(1);
+  });
+
+  it('writes reports beside the table', () => {
+    const file = write('reports.safetensors', goldenCases('shuffle.safetensors', 'weight_fp8_16x32').bytes());
+    const [junit, html] = [path.join(folder, 'report.xml'), path.join(folder, 'report.html')];
+    expect(preshuffle(['verify', file, '--backend', 'cpu', '--junit', junit, '--html', html]).status).toBe(0);
+    expect(readFileSync(junit, 'utf8')).toContain('<testcase classname="shuffle_weight" name="weight_fp8_16x32"');
+    expect(readFileSync(html, 'utf8')).toContain('1 cases: 1 passed, 0 failed, 0 skipped');
+    const { status, stderr } = preshuffle([
+      'verify',
+      file,
+      '--backend',
+      'cpu',
+      '--html',
+      path.join(folder, 'none', 'x.html'),
+    ]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('cannot be written: ENOENT');
   });
 
   it('selects by op', () => {

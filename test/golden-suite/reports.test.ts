@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import type { BackendReport, CaseResult } from '../../src/golden/index.ts';
+import { renderHtml, renderJUnit } from '../../src/golden/index.ts';
+
+const metrics = {
+  elements: 6144,
+  mismatches: 1,
+  equal: 0.99999,
+  maxAbs: 1,
+  maxRel: 1,
+  maxUlp: 3,
+  cosine: 1,
+  boundUsed: null,
+  ms: 12.5,
+  tensors: [],
+} as const;
+const base = { file: 'a&b.safetensors', op: 'encode', backend: 'cpu', diagnosis: [] } as const;
+const results: readonly CaseResult[] = [
+  { ...base, case: 'good', status: 'pass', reason: '', metrics },
+  { ...base, case: 'wrong "1"', status: 'fail', reason: 'y: 1 < 2\nscale: 3 > 2', metrics },
+  { ...base, case: 'odd', status: 'fail', invalid: true, reason: 'op "x" is unknown', metrics: null },
+  { ...base, case: 'left', status: 'skip', reason: 'no kernel', metrics: null },
+];
+const report: BackendReport = {
+  backend: { id: 'cpu', device: 'JS <1>' },
+  cases: 4,
+  passed: 1,
+  failed: 2,
+  skipped: 1,
+  invalid: 1,
+  results,
+};
+
+it('writes JUnit XML', () => {
+  expect(renderJUnit([report])).toBe(`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="preshuffle">
+  <testsuite name="cpu a&amp;b.safetensors" tests="4" failures="1" errors="1" skipped="1" time="0.025">
+    <properties><property name="device" value="JS &lt;1&gt;"/></properties>
+    <testcase classname="encode" name="good" time="0.013"/>
+    <testcase classname="encode" name="wrong &quot;1&quot;" time="0.013"><failure message="y: 1 &lt; 2">y: 1 &lt; 2
+scale: 3 &gt; 2</failure></testcase>
+    <testcase classname="encode" name="odd" time="0.000"><error message="op &quot;x&quot; is unknown">op &quot;x&quot; is unknown</error></testcase>
+    <testcase classname="encode" name="left" time="0.000"><skipped message="no kernel"/></testcase>
+  </testsuite>
+</testsuites>
+`);
+});
+
+it('writes a page that needs nothing from outside, failures first, never rounding up to 100 %', () => {
+  const page = renderHtml([report]);
+  expect(page).not.toMatch(/(src|href)=|https?:/);
+  expect(page).toContain("default-src 'none'");
+  expect(page).toContain('4 cases: 1 passed, 2 failed, 1 skipped');
+  expect(page.indexOf('wrong &quot;1&quot;')).toBeLessThan(page.indexOf('>good<'));
+  expect(page).toContain('99.99 %');
+  expect(page).toContain('<td class="fail">unusable</td>');
+});

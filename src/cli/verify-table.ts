@@ -74,7 +74,7 @@ function opRow(op: string, results: readonly CaseResult[], color: ReturnType<typ
     elements === 0 ? '-' : elements.toLocaleString('en'),
     elements === 0 ? '-' : `${formatShare(equal)} %`,
     ulp === null || elements === 0 ? '-' : String(ulp),
-    bound === null ? 'exact' : bound.toFixed(2),
+    elements === 0 ? '-' : bound === null ? 'exact' : bound.toFixed(2),
     metrics.reduce((sum, entry) => sum + entry.ms, 0).toFixed(0),
   ];
 }

@@ -114,13 +114,31 @@ function compareBound(
       holds,
       sameType ? ulpDistance(actual.type, a.code(offset), e.code(offset)) : undefined,
     );
-    metrics.addBound(Math.abs(got - exact), Math.max(Math.abs(high - exact), Math.abs(low - exact)));
+    metrics.addBound(boundShare(got, exact, error, (x) => roundTo(actual.type, x, rounding)));
     if (!holds && first === undefined) {
       const found = { ...mismatch(offset, actual, a, expected, e), allowed: [low, high] as const };
       first = goldenHolds ? found : { ...found, goldenOutsideBound: true };
     }
   }
   return first;
+}
+
+/**
+ * How much of the allowed error a result needs, 0..1 and more when it fails: the least t for which it lies between
+ * `round(exact - t * error)` and `round(exact + t * error)`. 0 for the correctly rounded exact value.
+ */
+function boundShare(got: number, exact: number, error: number, round: (x: number) => number): number {
+  const fits = (t: number): boolean => within(got, round(exact - t * error), round(exact + t * error));
+  if (fits(0) || Number.isNaN(exact)) return 0;
+  if (!fits(1)) return Math.abs(got - exact) / error;
+  let low = 0;
+  let high = 1;
+  for (let step = 0; step < 12; step += 1) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
 }
 
 /** NaN lies within NaN bounds only: a result may neither lose nor invent one. */

@@ -14,7 +14,10 @@ export interface TensorMetrics {
   readonly maxUlp: number | null;
   /** Cosine similarity over finite elements. Never a criterion: a scrambled scale can keep it above 0.95. */
   readonly cosine: number;
-  /** Largest share of the error bound that was used, 0..1; `null` for an exact comparison. */
+  /**
+   * Largest share of the allowed error that an element needs, above 1 when it fails; 0 when every element is the correctly
+   * rounded exact value; `null` for an exact comparison.
+   */
   readonly boundUsed: number | null;
 }
 
@@ -49,12 +52,9 @@ export class MetricsBuilder {
     this.#expectedSquared += expected * expected;
   }
 
-  addBound(distance: number, allowed: number): void {
-    if (Number.isNaN(distance) || Number.isNaN(allowed) || distance === 0) {
-      this.#boundUsed ??= 0;
-      return;
-    }
-    this.#boundUsed = Math.max(this.#boundUsed ?? 0, distance / allowed);
+  /** Share of the error bound that one element needs. */
+  addBound(share: number): void {
+    this.#boundUsed = Math.max(this.#boundUsed ?? 0, Number.isNaN(share) ? 0 : share);
   }
 
   finish(): TensorMetrics {

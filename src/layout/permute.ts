@@ -1,7 +1,9 @@
 import { ParameterError, PreshuffleError } from '../errors.ts';
+import { copyInBlocks } from './block-copy.ts';
 import { type ByteSquares, copyBox, copyByteSquares } from './copy-kernels.ts';
 import type { Layout } from './layout.ts';
 import { type CopyBox, type CopyLoop, mergeLoops, planRelayout } from './relayout-plan.ts';
+import { blockKernels } from './wasm-kernels.ts';
 
 export interface PermuteOptions {
   /** Byte written where the target layout pads. Default 0. */
@@ -69,6 +71,8 @@ function copyInUnits(bytes: Uint8Array, out: Uint8Array, box: CopyBox, bits: num
     copyNibbles(bytes, out, box);
     return;
   }
+  const kernels = blockKernels();
+  if (kernels !== undefined && copyInBlocks(bytes, out, inBytes, kernels)) return;
   const aligned = bytes.byteOffset % 4 === 0 && out.byteOffset % 4 === 0;
   const inWords = aligned ? divideBox(inBytes, 4) : undefined;
   if (inWords !== undefined) {

@@ -142,12 +142,14 @@ describe('comparison by bound', () => {
   });
 
   it('says how much of the bound was used', () => {
-    const { metrics } = compareTensors(
-      bf16(one),
-      { output: 'y', expected: bf16(one), compare: 'bound' },
-      bound(1 + ulp / 4, 0),
-    );
-    expect(metrics.boundUsed).toBe(1);
+    const share = (code: number, exact: number, error: number) =>
+      compareTensors(bf16(code), { output: 'y', expected: bf16(one), compare: 'bound' }, bound(exact, error)).metrics
+        .boundUsed;
+    // The correctly rounded value needs nothing, wherever the exact value lies in its interval.
+    expect(share(one, 1 + ulp / 4, 1e-3)).toBe(0);
+    // The exact value is 0.0001 above the tie: a quarter of an error of 0.0004 reaches down to it.
+    expect(share(one, 1 + ulp / 2 + 1e-4, 4e-4)).toBeCloseTo(0.25, 3);
+    expect(share(one + 2, 1, 1e-4)).toBeCloseTo((2 * ulp) / 1e-4, 6);
   });
 });
 

@@ -18,14 +18,17 @@ type Kernel = (from: number, to: number) => void;
  */
 export function copyInBlocks(source: Uint8Array, target: Uint8Array, box: CopyBox, kernels: BlockKernels): boolean {
   const last = box.loops.at(-1);
-  if (volume(box.loops) < SMALLEST_BOX || (last?.from === 1 && last.to === 1 && last.size >= SHORTEST_RUN)) return false;
+  if (volume(box.loops) < SMALLEST_BOX || (last?.from === 1 && last.to === 1 && last.size >= SHORTEST_RUN))
+    return false;
   const inner = chooseBlock(box.loops);
   if (shortestRun(inner) < SHORTEST_RUN) return false;
   const compactFrom = compact(inner, 'from');
   const compactTo = compact(inner, 'to');
   const bySource = inner.map((loop, index) => ({ ...loop, to: compactFrom[index] as number }));
   const byTarget = inner.map((loop, index) => ({ ...loop, from: compactTo[index] as number }));
-  const within = mergeLoops(inner.map(({ size }, index) => ({ size, from: compactFrom[index] as number, to: compactTo[index] as number })));
+  const within = mergeLoops(
+    inner.map(({ size }, index) => ({ size, from: compactFrom[index] as number, to: compactTo[index] as number })),
+  );
   const kernel = piecesKernel(within, kernels) ?? scaleKernel(within, kernels);
   if (kernel === undefined) return false;
   const load = mergeLoops(bySource);
@@ -39,7 +42,8 @@ export function copyInBlocks(source: Uint8Array, target: Uint8Array, box: CopyBo
     kernel(kernels.source.byteOffset, kernels.target.byteOffset);
     copyBox(kernels.target, target, { from: 0, to, loops: store });
   });
-  for (const rest of restBoxes(box, inner)) if (!copyInBlocks(source, target, rest, kernels)) copyBox(source, target, rest);
+  for (const rest of restBoxes(box, inner))
+    if (!copyInBlocks(source, target, rest, kernels)) copyBox(source, target, rest);
   return true;
 }
 
@@ -108,7 +112,9 @@ function restBoxes(box: CopyBox, inner: readonly CopyLoop[]): readonly CopyBox[]
 function visit(loops: readonly CopyLoop[], from: number, to: number, body: Kernel): void {
   const [loop, ...inner] = loops;
   if (loop === undefined) body(from, to);
-  else for (let index = 0; index < loop.size; index += 1) visit(inner, from + index * loop.from, to + index * loop.to, body);
+  else
+    for (let index = 0; index < loop.size; index += 1)
+      visit(inner, from + index * loop.from, to + index * loop.to, body);
 }
 
 const ONCE: CopyLoop = { size: 1, from: 0, to: 0 };
@@ -131,7 +137,8 @@ function scaleKernel(loops: readonly CopyLoop[], kernels: BlockKernels): Kernel 
   const row = loops.find(({ size, to }) => size % 4 === 0 && to === 4);
   const column = loops.find(({ size, from }) => size === 4 && from === 1);
   const tile = loops.find(({ size, from }) => size % 2 === 0 && from === 8);
-  if (pair === undefined || group === undefined || row === undefined || column === undefined || tile === undefined) return undefined;
+  if (pair === undefined || group === undefined || row === undefined || column === undefined || tile === undefined)
+    return undefined;
   const outer = loops.filter((loop) => ![pair, group, row, column, tile].includes(loop));
   return (fromBlock, toBlock) =>
     visit(outer, fromBlock, toBlock, (from, to) => {

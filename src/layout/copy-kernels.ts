@@ -13,7 +13,8 @@ export function copyBox(source: Units, target: Units, box: CopyBox): void {
   const outer = isRun ? box.loops.slice(0, -1) : box.loops;
   if (run >= LONG_RUN)
     nest(outer, box.from, box.to, 0, (from, to) => target.set(source.subarray(from, from + run), to));
-  else if (run === 4) copyPieces(source, target, box, outer);
+  else if (run === 4 && source instanceof Uint32Array && target instanceof Uint32Array)
+    copyPieces(source, target, box, outer);
   else copyShort(source, target, box, outer, run);
 }
 
@@ -40,24 +41,37 @@ function nest(
 
 const ONCE: CopyLoop = { size: 1, from: 0, to: 0 };
 
-/** Runs of four units (16 bytes in words): the piece that every AITER weight shuffle moves. */
-function copyPieces(source: Units, target: Units, box: CopyBox, loops: readonly CopyLoop[]): void {
+/**
+ * Runs of four words: the piece that every AITER weight shuffle moves. The loops stand in functions of their own that only
+ * ever see one kind of array: engines then compile plain loads and stores.
+ */
+function copyPieces(source: Uint32Array, target: Uint32Array, box: CopyBox, loops: readonly CopyLoop[]): void {
   const a = loops.at(-2) ?? ONCE;
   const b = loops.at(-1) ?? ONCE;
-  nest(loops, box.from, box.to, 2, (from, to) => {
-    for (let i = 0; i < a.size; i += 1) {
-      let read = from + i * a.from;
-      let write = to + i * a.to;
-      for (let j = 0; j < b.size; j += 1) {
-        target[write] = source[read] as number;
-        target[write + 1] = source[read + 1] as number;
-        target[write + 2] = source[read + 2] as number;
-        target[write + 3] = source[read + 3] as number;
-        read += b.from;
-        write += b.to;
-      }
+  nest(loops, box.from, box.to, 2, (from, to) => copyPieceRows(source, target, from, to, a, b));
+}
+
+function copyPieceRows(
+  source: Uint32Array,
+  target: Uint32Array,
+  from: number,
+  to: number,
+  a: CopyLoop,
+  b: CopyLoop,
+): void {
+  const { size, from: readStep, to: writeStep } = b;
+  for (let i = 0; i < a.size; i += 1) {
+    let read = from + i * a.from;
+    let write = to + i * a.to;
+    for (let j = 0; j < size; j += 1) {
+      target[write] = source[read] as number;
+      target[write + 1] = source[read + 1] as number;
+      target[write + 2] = source[read + 2] as number;
+      target[write + 3] = source[read + 3] as number;
+      read += readStep;
+      write += writeStep;
     }
-  });
+  }
 }
 
 function copyShort(source: Units, target: Units, box: CopyBox, loops: readonly CopyLoop[], run: number): void {
@@ -93,30 +107,42 @@ export function copyByteSquares(
   to: number,
   squares: ByteSquares,
 ): void {
-  const { lanes, step, loops } = squares;
-  const [l0, l1, l2, l3] = lanes;
-  const a = loops.at(-2) ?? ONCE;
-  const b = loops.at(-1) ?? ONCE;
-  nest(loops, from, to, 2, (outerFrom, outerTo) => {
+  const a = squares.loops.at(-2) ?? ONCE;
+  const b = squares.loops.at(-1) ?? ONCE;
+  nest(squares.loops, from, to, 2, (outerFrom, outerTo) => {
     for (let i = 0; i < a.size; i += 1) {
-      let read = outerFrom + i * a.from;
-      let write = outerTo + i * a.to;
-      for (let j = 0; j < b.size; j += 1) {
-        const w0 = source[read + l0] as number;
-        const w1 = source[read + l1] as number;
-        const w2 = source[read + l2] as number;
-        const w3 = source[read + l3] as number;
-        const even01 = (w0 & 0x00ff00ff) | ((w1 & 0x00ff00ff) << 8);
-        const odd01 = ((w0 >>> 8) & 0x00ff00ff) | (w1 & 0xff00ff00);
-        const even23 = (w2 & 0x00ff00ff) | ((w3 & 0x00ff00ff) << 8);
-        const odd23 = ((w2 >>> 8) & 0x00ff00ff) | (w3 & 0xff00ff00);
-        target[write] = (even01 & 0xffff) | (even23 << 16);
-        target[write + step] = (odd01 & 0xffff) | (odd23 << 16);
-        target[write + 2 * step] = (even01 >>> 16) | (even23 & 0xffff0000);
-        target[write + 3 * step] = (odd01 >>> 16) | (odd23 & 0xffff0000);
-        read += b.from;
-        write += b.to;
-      }
+      copySquareRow(source, target, outerFrom + i * a.from, outerTo + i * a.to, b, squares);
     }
   });
+}
+
+function copySquareRow(
+  source: Uint32Array,
+  target: Uint32Array,
+  from: number,
+  to: number,
+  loop: CopyLoop,
+  squares: ByteSquares,
+): void {
+  const { size, from: readStep, to: writeStep } = loop;
+  const { lanes, step } = squares;
+  const [l0, l1, l2, l3] = lanes;
+  let read = from;
+  let write = to;
+  for (let j = 0; j < size; j += 1) {
+    const w0 = source[read + l0] as number;
+    const w1 = source[read + l1] as number;
+    const w2 = source[read + l2] as number;
+    const w3 = source[read + l3] as number;
+    const even01 = (w0 & 0x00ff00ff) | ((w1 & 0x00ff00ff) << 8);
+    const odd01 = ((w0 >>> 8) & 0x00ff00ff) | (w1 & 0xff00ff00);
+    const even23 = (w2 & 0x00ff00ff) | ((w3 & 0x00ff00ff) << 8);
+    const odd23 = ((w2 >>> 8) & 0x00ff00ff) | (w3 & 0xff00ff00);
+    target[write] = (even01 & 0xffff) | (even23 << 16);
+    target[write + step] = (odd01 & 0xffff) | (odd23 << 16);
+    target[write + 2 * step] = (even01 >>> 16) | (even23 & 0xffff0000);
+    target[write + 3 * step] = (odd01 >>> 16) | (odd23 & 0xffff0000);
+    read += readStep;
+    write += writeStep;
+  }
 }

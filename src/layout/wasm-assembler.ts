@@ -59,7 +59,12 @@ function text(value: string): Code {
 
 /** A module that exports `functions` and a memory named `memory` of `pages` 64 KiB pages. */
 export function assembleModule(functions: readonly WasmFunction[], pages: number): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ parameters }) => [0x60, ...unsigned(parameters), ...Array<number>(parameters).fill(I32), 0]);
+  const types = functions.map(({ parameters }) => [
+    0x60,
+    ...unsigned(parameters),
+    ...Array<number>(parameters).fill(I32),
+    0,
+  ]);
   const exports = functions.map(({ name }, index) => [...text(name), 0, ...unsigned(index)]);
   const bodies = functions.map(({ i32Locals, v128Locals, body }) => {
     const code = [2, ...unsigned(i32Locals), I32, ...unsigned(v128Locals), V128, ...body, END];
@@ -68,7 +73,10 @@ export function assembleModule(functions: readonly WasmFunction[], pages: number
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, types),
-    ...section(3, functions.map((_, index) => unsigned(index))),
+    ...section(
+      3,
+      functions.map((_, index) => unsigned(index)),
+    ),
     ...section(5, [[1, ...unsigned(pages), ...unsigned(pages)]]),
     ...section(7, [...exports, [...text('memory'), 2, 0]]),
     ...section(10, bodies),

@@ -1,4 +1,4 @@
-import { assembleModule, type Code, wasm, type WasmFunction } from './wasm-assembler.ts';
+import { assembleModule, type Code, type WasmFunction, wasm } from './wasm-assembler.ts';
 
 /** Bytes of a block. Source and target block together fit the level-2 cache of current cores. */
 export const BLOCK_BYTES: number = 128 * 1024;
@@ -13,7 +13,16 @@ export interface BlockKernels {
    * Scale tiles. Byte (r, g, p, c) of 4 `rows` by 2 `tiles` by 2 x 4 columns, p = pair of rows, moves as
    * `r * row + p * pair + tile * 8 + g * 4 + c` -> `r * 4 + c * column + tile * tileTo + g * 2 + p`.
    */
-  scaleTiles(from: number, to: number, pair: number, row: number, column: number, tileTo: number, rows: number, tiles: number): void;
+  scaleTiles(
+    from: number,
+    to: number,
+    pair: number,
+    row: number,
+    column: number,
+    tileTo: number,
+    rows: number,
+    tiles: number,
+  ): void;
 }
 
 const { get, set, add, constant, load128, store128, shuffle, repeat } = wasm;
@@ -26,7 +35,11 @@ function piecesKernel(): WasmFunction {
   const [from, to] = [0, 1];
   const [sizeA, fromA, toA, sizeB, fromB, toB, sizeC, fromC, toC] = [2, 3, 4, 5, 6, 7, 8, 9, 10];
   const [fromRow, toRow, countB, read, write, countC] = [11, 12, 13, 14, 15, 16];
-  const piece = [...store128(get(write), load128(get(read))), ...advance(read, get(fromC)), ...advance(write, get(toC))];
+  const piece = [
+    ...store128(get(write), load128(get(read))),
+    ...advance(read, get(fromC)),
+    ...advance(write, get(toC)),
+  ];
   const row = [
     ...[...set(read, get(fromRow)), ...set(write, get(toRow)), ...set(countC, get(sizeC))],
     ...repeat(countC, piece),
@@ -64,7 +77,10 @@ function scaleTilesKernel(): WasmFunction {
     ...set(b[r] as number, load128(add(get(readRow), get(pair)))),
     ...advance(readRow, get(row)),
   ]);
-  const storeColumn = (value: Code): Code => [...store128(get(writeColumn), value), ...advance(writeColumn, get(column))];
+  const storeColumn = (value: Code): Code => [
+    ...store128(get(writeColumn), value),
+    ...advance(writeColumn, get(column)),
+  ];
   const tile = (high: boolean): Code => [
     ...[s0, s1, s2, s3].flatMap((s, r) => [
       ...set(s, shuffle(get(a[r] as number), get(b[r] as number), interleave(1, high))),
@@ -81,7 +97,13 @@ function scaleTilesKernel(): WasmFunction {
     ...storeColumn(shuffle(get(high01), get(high23), interleave(8, true))),
     ...advance(write, get(tileTo)),
   ];
-  const twoTiles = [...set(readRow, get(read)), ...loads, ...tile(false), ...tile(true), ...advance(read, constant(16))];
+  const twoTiles = [
+    ...set(readRow, get(read)),
+    ...loads,
+    ...tile(false),
+    ...tile(true),
+    ...advance(read, constant(16)),
+  ];
   const fourRows = [
     ...[...set(read, get(from)), ...set(write, get(to)), ...set(count, get(tiles))],
     ...repeat(count, twoTiles),

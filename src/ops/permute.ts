@@ -34,7 +34,8 @@ export const permute: OpDefinition<PermuteParams, 'x', 'y'> = {
     if (!Number.isInteger(fill) || fill < 0 || fill > 255) {
       throw new ParameterError('permute', 'fill', `is ${fill}, expected a byte 0..255.`);
     }
-    return { y: { ...specOf(x), layout: to } };
+    const { name, type, scaling } = x;
+    return { y: { name, type, layout: to, ...(scaling === undefined ? {} : { scaling }) } };
   },
   reference(params, operands: Operands<'x'>) {
     const spec = permute.plan(params, operands).y;
@@ -43,8 +44,3 @@ export const permute: OpDefinition<PermuteParams, 'x', 'y'> = {
     return { y: tensor(spec.name, spec.type, spec.layout, bytes, spec.scaling) };
   },
 };
-
-function specOf(x: Operands<'x'>['x']): Omit<typeof x, 'bytes'> {
-  const { bytes: _bytes, ...spec } = x;
-  return spec;
-}

@@ -25,7 +25,9 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 
 /** One line for people, e.g. `NVIDIA H200 (driver 580.159.04)`. */
 export function adapterName(info: GPUAdapterInfo): string {
-  const device = info.device === '' ? [info.vendor, info.architecture].filter(Boolean).join(' ') : info.device;
+  // Dawn's normal form of "SwiftShader Device (Subzero)" ends with a hyphen.
+  const named = info.device.replace(/-+$/, '');
+  const device = named === '' ? [info.vendor, info.architecture].filter(Boolean).join(' ') : named;
   const name = device === '' ? 'unnamed adapter' : device;
   return info.description === '' || info.description === name ? name : `${name} (${info.description})`;
 }

@@ -36,7 +36,10 @@ export async function downloadBytes(gpu: Gpu, array: GpuArray): Promise<Uint8Arr
   const encoder = gpu.device.createCommandEncoder({ label: `download ${array.label}` });
   encoder.copyBufferToBuffer(array.buffer, 0, staging, 0, size);
   gpu.device.queue.submit([encoder.finish()]);
-  await Promise.race([staging.mapAsync(MAP_READ, 0, size), gpu.lost]);
+  // Mapping a buffer that got no memory fails, too: the cause is the better answer.
+  const mapped = await Promise.race([staging.mapAsync(MAP_READ, 0, size), gpu.lost]).catch((error: unknown) => error);
+  requireMemory(gpu);
+  if (mapped !== undefined) throw mapped;
   const bytes = new Uint8Array(staging.getMappedRange(0, size)).slice(0, array.byteLength);
   staging.unmap();
   gpu.staging.push(staging);
@@ -66,12 +69,32 @@ function createBuffer(gpu: Gpu, byteLength: number, label: string, mappedAtCreat
     );
   }
   const usage = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
+  gpu.device.pushErrorScope('out-of-memory');
   try {
     return gpu.device.createBuffer({ label, size, usage, mappedAtCreation });
   } catch (cause) {
     // Mapping at creation throws a RangeError when the host has no memory for it.
     throw new DeviceMemoryError(label, byteLength, `it could not be made (${String(cause)}).`);
+  } finally {
+    noteFailure(gpu, label, byteLength);
   }
+}
+
+/** Whether there was room for a buffer is known later; until then it counts as made. `requireMemory` reports it. */
+function noteFailure(gpu: Gpu, label: string, byteLength: number): void {
+  const note = (error: GPUError | null): void => {
+    if (error === null) return;
+    const message = `the device has no memory left for it (${error.message}).`;
+    gpu.failures.push(new DeviceMemoryError(label, byteLength, message));
+  };
+  // A lost device answers with a rejection, and says so elsewhere.
+  gpu.device.popErrorScope().then(note, () => undefined);
+}
+
+/** @throws DeviceMemoryError when some buffer could not be made since the last call */
+export function requireMemory(gpu: Gpu): void {
+  const [failure] = gpu.failures.splice(0);
+  if (failure !== undefined) throw failure;
 }
 
 /** The smallest waiting readback buffer that is large enough, or a new one of the next power of two. */

@@ -24,8 +24,7 @@ const pool = new Map<string, Pooled>();
  */
 export async function acquireGpu(options: GpuOptions = {}): Promise<Gpu> {
   const key = JSON.stringify([options.kind ?? null, options.limits ?? null]);
-  const pooled = pool.get(key) ?? { gpu: open(options, () => pool.delete(key)), users: 0 };
-  pool.set(key, pooled);
+  const pooled: Pooled = pool.get(key) ?? pooledDevice(key, options);
   pooled.users += 1;
   try {
     return await pooled.gpu;
@@ -33,6 +32,16 @@ export async function acquireGpu(options: GpuOptions = {}): Promise<Gpu> {
     if (pool.get(key) === pooled) pool.delete(key);
     throw error;
   }
+}
+
+/** A new entry of the pool. News of its loss may come when its place has long been taken by the next one. */
+function pooledDevice(key: string, options: GpuOptions): Pooled {
+  const forget = (): void => {
+    if (pool.get(key) === pooled) pool.delete(key);
+  };
+  const pooled: Pooled = { gpu: open(options, forget), users: 0 };
+  pool.set(key, pooled);
+  return pooled;
 }
 
 /** Leaves the device; the last user destroys it. */
@@ -49,7 +58,7 @@ export async function releaseGpu(gpu: Gpu): Promise<void> {
   }
 }
 
-async function open(options: GpuOptions, forget: () => void): Promise<Gpu> {
+async function open(options: GpuOptions, onLost: () => void): Promise<Gpu> {
   const found = await findAdapter(options);
   const { adapter } = found;
   // Exactly what is used above the defaults: asking for more than the adapter has fails, asking for everything costs
@@ -62,7 +71,7 @@ async function open(options: GpuOptions, forget: () => void): Promise<Gpu> {
     },
   });
   const lost = device.lost.then(({ reason, message }): never => {
-    forget();
+    onLost();
     throw new DeviceLostError(reason ?? 'unknown', message);
   });
   // Nobody may be waiting when it happens: that is no unhandled rejection.
@@ -74,6 +83,7 @@ async function open(options: GpuOptions, forget: () => void): Promise<Gpu> {
     alignment: device.limits.minStorageBufferOffsetAlignment,
     pipelines: new Map(),
     staging: [],
+    failures: [],
     lost,
   };
 }

@@ -1,4 +1,5 @@
 import type { FoundAdapter } from './adapter-info.ts';
+import type { DeviceMemoryError } from './errors.ts';
 
 /** Limits that decide how work is split. All in bytes but the grid. */
 export interface GpuLimits {
@@ -26,6 +27,8 @@ export interface Gpu {
   readonly pipelines: Map<string, Promise<CompiledKernel>>;
   /** Readback buffers that wait for their next use. */
   readonly staging: GPUBuffer[];
+  /** Buffers that got no memory, not yet reported; see `requireMemory`. */
+  readonly failures: DeviceMemoryError[];
   /** Rejects with a DeviceLostError when the device goes away. Race against it whatever might hang then. */
   readonly lost: Promise<never>;
 }

@@ -1,7 +1,7 @@
 import type { GpuArray, GpuRange } from './buffers.ts';
-import { paddedSize } from './buffers.ts';
+import { paddedSize, requireMemory } from './buffers.ts';
 import { BUFFER_USAGE } from './constants.ts';
-import { DeviceMemoryError, KernelError } from './errors.ts';
+import { KernelError } from './errors.ts';
 import type { CompiledKernel, Gpu } from './gpu.ts';
 import { gridFor } from './grid.ts';
 import { compiledKernel, type KernelVariant, kernelName } from './pipeline.ts';
@@ -31,41 +31,26 @@ export async function runKernels(gpu: Gpu, op: string, calls: readonly KernelCal
   const compiled = await Promise.all(wanted.map((call) => compiledKernel(gpu, op, call)));
   if (wanted.length === 0) return;
   const { device } = gpu;
-  const kernels = [...new Set(wanted.map(kernelName))].join(', ');
-
-  // From here to the last pop nothing is awaited: error scopes are a stack, and other runs may come in between.
-  for (const filter of SCOPES) device.pushErrorScope(filter);
-  const parameters: GPUBuffer[] = [];
-  const encoder = device.createCommandEncoder({ label: op });
-  const pass = encoder.beginComputePass({ label: op });
-  let misuse: KernelError | undefined;
-  for (const [index, call] of wanted.entries()) {
+  const dispatches = wanted.map((call, index): Dispatch => {
     const kernel = compiled[index] as CompiledKernel;
-    misuse ??= checkBindings(gpu, op, call, kernel);
-    if (misuse !== undefined) break;
-    const entries = call.bindings.map((binding, number) => ({
-      binding: number,
-      resource: resource(device, binding, parameters),
-    }));
-    pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ label: kernelName(call), layout: kernel.layout, entries }));
-    pass.dispatchWorkgroups(...gridFor(call.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension));
-  }
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-  // Destroyed buffers live on until the work submitted before is done.
-  for (const buffer of parameters) buffer.destroy();
+    checkBindings(gpu, op, call, kernel);
+    return { call, kernel, grid: gridFor(call.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension) };
+  });
+
+  // From here to the last pop nothing is awaited and nothing throws: error scopes are a stack, and other runs may come in
+  // between.
+  for (const filter of SCOPES.toReversed()) device.pushErrorScope(filter);
+  submit(device, op, dispatches);
   const scopes = SCOPES.map(() => device.popErrorScope());
 
   // A lost device may never answer.
-  const errors = await Promise.race([Promise.all(scopes), gpu.lost]);
-  if (misuse !== undefined) throw misuse;
-  const error = errors.find((found) => found !== null);
-  if (error === undefined || error === null) return;
-  if (error.constructor.name === 'GPUOutOfMemoryError') {
-    throw new DeviceMemoryError(kernels, 0, `the device ran out of memory in ${op}: ${error.message}`);
-  }
-  throw new KernelError(op, kernels, error.message);
+  const [invalid, memory, internal] = await Promise.race([Promise.all(scopes), gpu.lost]);
+  // Errors arrive in order, so those of the buffers are here: a kernel that got an invalid one fails for that reason.
+  requireMemory(gpu);
+  const kernels = [...new Set(wanted.map(kernelName))].join(', ');
+  if (memory) throw new KernelError(op, kernels, `the device ran out of memory: ${memory.message}`);
+  const error = invalid ?? internal;
+  if (error) throw new KernelError(op, kernels, error.message);
 }
 
 /** Runs one kernel; see `runKernels`. */
@@ -73,11 +58,37 @@ export async function runKernel(gpu: Gpu, op: string, call: KernelCall): Promise
   await runKernels(gpu, op, [call]);
 }
 
+/** In the order in which they are popped, which is the reverse of the order of pushing. */
 const SCOPES = ['validation', 'out-of-memory', 'internal'] as const;
 
-function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: CompiledKernel): KernelError | undefined {
+interface Dispatch {
+  readonly call: KernelCall;
+  readonly kernel: CompiledKernel;
+  readonly grid: readonly [number, number, number];
+}
+
+function submit(device: GPUDevice, op: string, dispatches: readonly Dispatch[]): void {
+  const parameters: GPUBuffer[] = [];
+  const encoder = device.createCommandEncoder({ label: op });
+  const pass = encoder.beginComputePass({ label: op });
+  for (const { call, kernel, grid } of dispatches) {
+    const entries = call.bindings.map((binding, number) => ({
+      binding: number,
+      resource: resource(device, binding, parameters),
+    }));
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, device.createBindGroup({ label: kernelName(call), layout: kernel.layout, entries }));
+    pass.dispatchWorkgroups(...grid);
+  }
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  // Destroyed buffers live on until the work submitted before is done.
+  for (const buffer of parameters) buffer.destroy();
+}
+
+function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: CompiledKernel): void {
   if (bindings.length !== call.bindings.length) {
-    return new KernelError(
+    throw new KernelError(
       op,
       kernelName(call),
       `got ${call.bindings.length} bindings, its shader declares ${bindings.length}.`,
@@ -88,9 +99,8 @@ function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: Com
     const size = paddedSize(binding.byteLength);
     if (size <= limit) continue;
     const message = `binding ${number} takes ${size} bytes, this device allows ${limit}. Split it with splitRows.`;
-    return new KernelError(op, kernelName(call), message);
+    throw new KernelError(op, kernelName(call), message);
   }
-  return undefined;
 }
 
 function resource(device: GPUDevice, binding: Binding, parameters: GPUBuffer[]): GPUBufferBinding {

@@ -1,4 +1,5 @@
 import type { Layout } from './layout.ts';
+import { bindTrailing } from './leading.ts';
 import { bindPattern, parsePattern } from './notation.ts';
 
 /*
@@ -21,15 +22,19 @@ export function scaleTransposedView(shape: readonly number[]): Layout<'scale-tv'
   return bindPattern(parsePattern('(m) (g) -> g m'), shape, { id: 'scale-tv' });
 }
 
-/** DeepGEMM's MN-major TMA-aligned float32 scale: columns of M padded to 16 bytes. */
+/**
+ * DeepGEMM's MN-major TMA-aligned float32 scale: columns of M padded to 16 bytes.
+ * @param shape `[M, G]`, or `[batch, M, G]`; each batch is padded on its own
+ */
 export function scaleTmaAligned(shape: readonly number[]): Layout<'scale-tma-aligned'> {
-  return bindPattern(parsePattern('m=(m | pad 4) (g) -> g m'), shape, { id: 'scale-tma-aligned' });
+  return bindTrailing('scale-tma-aligned', 'm=(m | pad 4) (g)', 'g m', 2, shape);
 }
 
 /**
  * DeepGEMM's `get_mn_major_tma_aligned_packed_ue8m0_tensor`: four e8m0 bytes of neighbouring groups in an int32, int32 columns
  * of M padded to 16 bytes. Elements are bytes; missing groups are 0.
+ * @param shape `[M, G]`, or `[batch, M, G]`
  */
 export function scalePackedUe8m0(shape: readonly number[]): Layout<'scale-packed-ue8m0'> {
-  return bindPattern(parsePattern('m=(m | pad 4) g=(g0 g1:4 | pad 4) -> g0 m g1'), shape, { id: 'scale-packed-ue8m0' });
+  return bindTrailing('scale-packed-ue8m0', 'm=(m | pad 4) g=(g0 g1:4 | pad 4)', 'g0 m g1', 2, shape);
 }

@@ -16,6 +16,7 @@ export { describeLocation, type Location, locate, locateByte } from './locate.ts
 export {
   applicationOrder,
   compose,
+  contiguousRun,
   correctlyRead,
   invert,
   type OffsetMapping,

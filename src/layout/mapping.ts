@@ -1,5 +1,6 @@
 import { PreshuffleError } from '../errors.ts';
 import { Layout } from './layout.ts';
+import { planRelayout } from './relayout-plan.ts';
 
 /**
  * Where elements end up when bytes written in one layout are read in another: a map of a finite set of numbers to itself
@@ -39,6 +40,21 @@ export function readAs(written: Layout, read: Layout): (coord: readonly number[]
     const offset = read.offset(coord);
     return offset < written.storageSize ? written.coord(offset) : undefined;
   };
+}
+
+/**
+ * Length of the pieces in which elements move from one layout to the other: 16 from row-major to `shuffle_weight` of bytes.
+ * 1 also where the digits of the two do not nest.
+ *
+ * @post every element lies in a group of at least this many that are neighbours, in the same order, in both storages
+ */
+export function contiguousRun(from: Layout, to: Layout): number {
+  requireSameShape(from, to);
+  const runs = planRelayout(from, to)?.map(({ loops }) => {
+    const last = loops.at(-1);
+    return last !== undefined && last.from === 1 && last.to === 1 ? last.size : 1;
+  });
+  return Math.min(...(runs ?? [1]));
 }
 
 /** How many elements a kernel still gets right that reads bytes of `written` as `read`. */

@@ -85,7 +85,8 @@ function copyInUnits(bytes: Uint8Array, out: Uint8Array, box: CopyBox, bits: num
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+  // No `>> 2`: it works on 32 bits and turns the length of 2 GiB negative.
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
 }
 
 /** The box in bytes, for elements of whole bytes. */

@@ -29,10 +29,8 @@ export function weightColumnWarnings(shape: readonly number[], { bits = 8 }: War
 }
 
 /** A dword of shuffled scales pairs two 16-row blocks, so experts and gate/up halves must begin on a multiple of 32 rows. */
-export function rowsPerExpertWarnings(
-  shape: readonly number[],
-  { experts = 1 }: WarningParams,
-): readonly LayoutWarning[] {
+export function rowsPerExpertWarnings(shape: readonly number[], params: WarningParams): readonly LayoutWarning[] {
+  const { experts = 1 } = params;
   const rows = (shape[0] ?? 0) / experts;
   const warnings: LayoutWarning[] = [];
   if (experts > 1 && rows % 32 !== 0) {
@@ -42,7 +40,8 @@ export function rowsPerExpertWarnings(
         `${rows} rows an expert are no multiple of 32: shuffle_scale accepts them, but expert 1 then begins inside a 32-row group ` +
         'and kernels pair its blocks wrongly. Pad the rows of each expert to a multiple of 32.',
     });
-  } else if (experts > 1 && (rows / 2) % 32 !== 0) {
+  } else if (params.experts !== undefined && rows % 2 === 0 && (rows / 2) % 32 !== 0) {
+    // Who counts experts has MoE scales, whose rows may be gate and up: one expert is enough to misread them.
     warnings.push({
       code: 'gate-rows-32',
       message:

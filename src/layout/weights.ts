@@ -17,6 +17,11 @@ export interface ShuffleWeightOptions {
   readonly tile?: readonly [number, number];
   /** int4 stored one code a byte: pieces of 32. */
   readonly int4?: boolean;
+  /**
+   * `pad_k_to` of the source: K is padded with zeros to a multiple of this before the shuffle, in bytes (fp4) or elements.
+   * Default 0, no padding. Give `permute` the fill 0.
+   */
+  readonly padKTo?: number;
 }
 
 function requireBits(where: string, bits: number): WeightBits {
@@ -33,15 +38,16 @@ function requireBits(where: string, bits: number): WeightBits {
  * block, each tile row by row. The layout that CK's and AITER's preshuffled GEMMs read with one 16-byte load a lane.
  *
  * @param shape `[…, N, K]` in elements; each leading index is shuffled on its own
- * @throws ShapeRejectedError unless N is a multiple of IN and K of 2 IK (4 IK fp4 elements)
+ * @throws ShapeRejectedError unless N is a multiple of IN and K, padded, of 2 IK (4 IK fp4 elements)
  */
 export function shuffleWeight(shape: readonly number[], options: ShuffleWeightOptions = {}): Layout<ShuffleWeightId> {
-  const { tile = [16, 16], int4 = false } = options;
+  const { tile = [16, 16], int4 = false, padKTo = 0 } = options;
   const bits = requireBits('shuffle_weight', options.bits ?? 8);
   const [rows, halfColumns] = tile;
   const piece = int4 ? 32 : PIECE_BITS / bits;
   // The source counts columns of packed fp4 in bytes.
-  const columns = 2 * halfColumns * (bits === 4 ? 2 : 1);
+  const perColumn = bits === 4 ? 2 : 1;
+  const columns = 2 * halfColumns * perColumn;
   if (columns % piece !== 0) {
     throw new ParameterError(
       'shuffle_weight',
@@ -49,8 +55,22 @@ export function shuffleWeight(shape: readonly number[], options: ShuffleWeightOp
       `is [${tile.join(', ')}]: ${columns} columns are no multiple of a piece of ${piece} elements.`,
     );
   }
+  if (!Number.isSafeInteger(padKTo) || padKTo < 0)
+    throw new ParameterError(
+      'shuffle_weight',
+      'padKTo',
+      `is ${padKTo}, expected 0 (no padding) or a positive integer.`,
+    );
+  if (padKTo > 0 && int4)
+    throw new ParameterError(
+      'shuffle_weight',
+      'padKTo',
+      'is given for int4, which the source does not pad; pad K first.',
+    );
+  const pad = padKTo === 0 ? '' : ` | pad ${padKTo * perColumn}`;
   const id: ShuffleWeightId = `shuffle_weight(${rows},${halfColumns})`;
-  return bindTrailing(id, `n=(n0 n1:${rows}) k=(k0 k1:${columns / piece} k2:${piece})`, 'n0 k0 k1 n1 k2', 2, shape);
+  const dims = `n=(n0 n1:${rows}) k=(k0 k1:${columns / piece} k2:${piece}${pad})`;
+  return bindTrailing(id, dims, 'n0 k0 k1 n1 k2', 2, shape);
 }
 
 export type ShuffleWeightId = `shuffle_weight(${number},${number})`;

@@ -10,6 +10,7 @@ import {
 } from '../../src/layout/catalog.ts';
 import {
   compose,
+  contiguousRun,
   correctlyRead,
   invert,
   readAs,
@@ -17,6 +18,7 @@ import {
   relayoutMapping,
   unravel,
 } from '../../src/layout/mapping.ts';
+import { bindPattern, parsePattern } from '../../src/layout/notation.ts';
 import { everyCoord } from './support.ts';
 
 const shape = [64, 128];
@@ -45,6 +47,41 @@ it('keeps its post-conditions for every pair of layouts', () => {
       }
     }
   }
+});
+
+it('keeps at least a run of neighbours together between every pair of layouts', () => {
+  for (const a of layouts) {
+    for (const b of layouts) {
+      const run = contiguousRun(a, b);
+      // Lengths of the groups that are neighbours in both storages, found one element at a time.
+      const groups: number[] = [];
+      let previous: number | undefined;
+      for (let offset = 0; offset < a.storageSize; offset += 1) {
+        const coord = a.coord(offset);
+        const target = coord === undefined ? undefined : b.offset(coord);
+        if (target !== undefined && previous !== undefined && target === previous + 1)
+          groups[groups.length - 1] = (groups.at(-1) ?? 0) + 1;
+        else if (target !== undefined) groups.push(1);
+        previous = target;
+      }
+      if (Math.min(...groups) < run)
+        expect.fail(`${a.id} -> ${b.id}: run ${run}, found a group of ${Math.min(...groups)}`);
+    }
+  }
+});
+
+it.each([
+  [rowMajor(shape), shuffleWeight(shape), 16],
+  [rowMajor(shape), shuffleWeight(shape, { bits: 16 }), 8],
+  [rowMajor(shape), shuffleWeight(shape, { bits: 4 }), 32],
+  [rowMajor(shape), rowMajor(shape), 64 * 128],
+  [rowMajor(shape), shuffleScale(shape), 1],
+])('moves %s to %s in pieces of %d', (from, to, run) => expect(contiguousRun(from, to)).toBe(run));
+
+it('has no run where digits do not nest', () => {
+  const fours = bindPattern(parsePattern('(a0 a1:4) (b) -> b a0 a1'), [12, 5], { id: 'fours' });
+  const sixes = bindPattern(parsePattern('(a0 a1:6) (b) -> a1 b a0'), [12, 5], { id: 'sixes' });
+  expect(contiguousRun(fours, sixes)).toBe(1);
 });
 
 it('finds the composition of two shuffles as one layout', () => {

@@ -94,6 +94,14 @@ it('permutes random patterns with random padding', () => {
   fc.assert(property, { numRuns: 150 });
 });
 
+it('counts the words of more than 2 GiB', () => {
+  // Nearly all padding, which is never touched: the pages are not even allocated.
+  const from = bindPattern(parsePattern(`(m0 m1:8 | pad ${2 ** 31}) -> m0 m1`), [8], { id: 'huge' });
+  const source = new Uint8Array(2 ** 31);
+  source.set([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect([...permute(source, from, rowMajor([8]), 8)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
 describe('bad arguments', () => {
   const layout = rowMajor([4, 8]);
   it('names both lengths', () =>

@@ -97,6 +97,21 @@ describe('shapes that the source rejects', () => {
     expect(() => shuffleWeight([16, 64], { bits: 32 })).toThrow(
       'shuffle_weight: parameter "bits": is 32, expected 4 (fp4), 8 or 16; the source shuffles no other element width.',
     ));
+  it.each([
+    [-1, {}, 'shuffle_weight: parameter "padKTo": is -1, expected 0 (no padding) or a positive integer.'],
+    [
+      64,
+      { int4: true },
+      'shuffle_weight: parameter "padKTo": is given for int4, which the source does not pad; pad K first.',
+    ],
+    [
+      48,
+      {},
+      'shuffle_weight(16,16) does not accept shape [16, 40]: k = 40 does not fit digits of 32 elements, padded to a multiple of 48.',
+    ],
+  ])('refuses to pad K to %d %j', (padKTo, options, message) =>
+    expect(() => shuffleWeight([16, 40], { ...options, padKTo })).toThrow(message),
+  );
   it('names instructions that 64 lanes do not fill', () =>
     expect(() => shuffleWeightNK([48, 64], { instN: 48, instK: 32 })).toThrow(
       'shuffle_weight_NK: parameter "inst": is [48, 32]',
@@ -124,5 +139,10 @@ describe('shapes that the source accepts and a kernel misreads', () => {
     expect(warnings('shuffle_scale', [96, 8], { experts: 2 })?.map(({ code }) => code)).toEqual(['rows-per-expert-32']);
     expect(warnings('shuffle_scale', [64, 8], { experts: 2 })?.map(({ code }) => code)).toEqual(['gate-rows-32']);
     expect(warnings('shuffle_scale', [128, 8], { experts: 2 })).toEqual([]);
+  });
+  it('an up half that begins inside a group, even of a single expert', () => {
+    expect(warnings('shuffle_scale', [96, 8], { experts: 1 })?.map(({ code }) => code)).toEqual(['gate-rows-32']);
+    expect(warnings('shuffle_scale', [96, 8])).toEqual([]);
+    expect(warnings('shuffle_scale', [95, 8], { experts: 1 })).toEqual([]);
   });
 });

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import {
   gateUpInterleaved,
   rowMajor,
+  scalePackedUe8m0,
+  scaleTmaAligned,
   shuffleScale,
   shuffleScaleGuinterleave,
   shuffleWeight,
@@ -61,6 +63,44 @@ describe('closed forms of aiter/ops/shuffle.py', () => {
         ((x % 32) >> 4);
       expect(layout.offset([x, y])).toBe(expected);
     }
+  });
+
+  it.each([
+    [8, 128],
+    [16, 64],
+  ] as const)('shuffle_weight pads K with zeros before it shuffles %d-bit elements', (bits, padKTo) => {
+    const [N, K] = [32, padKTo - 24];
+    const padded = [N, padKTo];
+    const layout = shuffleWeight([N, K], { bits, padKTo });
+    expect(layout.storageShape).toEqual(padded);
+    const bytes = pattern((N * K * bits) / 8);
+    const wide = new Uint8Array((N * padKTo * bits) / 8);
+    for (let n = 0; n < N; n += 1)
+      wide.set(bytes.subarray((n * K * bits) / 8, ((n + 1) * K * bits) / 8), (n * padKTo * bits) / 8);
+    const expected = permute(wide, rowMajor(padded), shuffleWeight(padded, { bits }), bits);
+    expect(permute(bytes, rowMajor([N, K]), layout, bits, { fill: 0 })).toEqual(expected);
+    expect(permute(expected, layout, rowMajor([N, K]), bits)).toEqual(bytes);
+  });
+
+  it('counts the padding of packed fp4 in bytes', () =>
+    expect(shuffleWeight([16, 40], { bits: 4, padKTo: 64 }).storageShape).toEqual([16, 128]));
+
+  it.each([
+    [3, 5],
+    [4, 4],
+    [7, 1],
+  ])('DeepGEMM scales of %d x %d: columns aligned to 16 bytes, batches apart', (mn, groups) => {
+    const aligned = Math.ceil(mn / 4) * 4;
+    const words = Math.ceil(groups / 4);
+    const plain = scaleTmaAligned([2, mn, groups]);
+    const packed = scalePackedUe8m0([2, mn, groups]);
+    for (const [b, m, g] of everyCoord([2, mn, groups]) as Iterable<[number, number, number]>) {
+      expect(plain.offset([b, m, g])).toBe(b * groups * aligned + g * aligned + m);
+      expect(packed.offset([b, m, g])).toBe(4 * (b * words * aligned + (g >> 2) * aligned + m) + (g & 3));
+    }
+    expect(plain.storageSize).toBe(2 * groups * aligned);
+    expect(packed.storageSize).toBe(2 * words * aligned * 4);
+    expect(scaleTmaAligned([mn, groups]).offset([mn - 1, groups - 1])).toBe((groups - 1) * aligned + mn - 1);
   });
 
   it('guinterleave: 16-row blocks of gate and up alternate', () => {

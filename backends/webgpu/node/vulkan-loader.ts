@@ -4,9 +4,15 @@ import { builtin } from './builtin.ts';
 const LOADER = 'libvulkan.so.1';
 const RTLD_NODELETE = 0x1000;
 
-/** Whether the system has a Vulkan loader. Dawn prints a warning when it looks for one in vain. */
-export async function hasSystemLoader(): Promise<boolean> {
-  return mapLibrary(LOADER);
+let systemLoader: Promise<boolean> | undefined;
+
+/**
+ * Whether the system has a Vulkan loader. Dawn prints a warning when it looks for one in vain. Asked once: after
+ * `preloadLoader` the name is known, although the system has no driver for it, and Dawn would warn about that.
+ */
+export function hasSystemLoader(): Promise<boolean> {
+  systemLoader ??= mapLibrary(LOADER);
+  return systemLoader;
 }
 
 /**

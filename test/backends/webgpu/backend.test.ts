@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openCpu } from '../../../backends/cpu/index.ts';
 import { openWebGpu, probeWebGpu } from '../../../backends/webgpu/index.ts';
@@ -87,6 +87,7 @@ it('probes without opening a device', async () => {
 describe('in a process of its own', () => {
   const run = (code: string, env: Readonly<Record<string, string>>) => {
     const file = `.cache/backend-test-${process.pid}-${Math.random().toString(36).slice(2)}.ts`;
+    mkdirSync('.cache', { recursive: true });
     writeFileSync(file, code);
     return spawnSync(process.execPath, ['src/tools/run-ts.mjs', file], {
       encoding: 'utf8',

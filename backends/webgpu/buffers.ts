@@ -84,7 +84,9 @@ function createBuffer(gpu: Gpu, byteLength: number, label: string, mappedAtCreat
 function noteFailure(gpu: Gpu, label: string, byteLength: number): void {
   const note = (error: GPUError | null): void => {
     if (error === null) return;
-    const message = `the device has no memory left for it (${error.message}).`;
+    // Dawn adds a stack trace of its own.
+    const [reason] = error.message.split('\n');
+    const message = `the device has no memory left for it (${reason}).`;
     gpu.failures.push(new DeviceMemoryError(label, byteLength, message));
   };
   // A lost device answers with a rejection, and says so elsewhere.

@@ -30,7 +30,7 @@ async function expectSame(backend: Backend, type: ElementType, from: Layout, to:
 
 describe.each([
   ['as the device is', {}],
-  ['with small bindings and grids', { maxStorageBufferBindingSize: 512, maxComputeWorkgroupsPerDimension: 2 }],
+  ['with small bindings and grids', { maxStorageBufferBindingSize: 4096, maxComputeWorkgroupsPerDimension: 3 }],
 ])('%s', (_name, limits) => {
   let backend: Backend;
   beforeAll(async () => {

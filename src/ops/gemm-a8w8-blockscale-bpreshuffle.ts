@@ -1,5 +1,4 @@
-import { OperandError } from '../errors.ts';
-import { scaleTransposedView, shuffleWeight } from '../layout/catalog.ts';
+import { scaleTransposedView } from '../layout/catalog.ts';
 import { requireLayout } from '../tensor/expect.ts';
 import type { OpDefinition } from './op.ts';
 import {
@@ -10,6 +9,7 @@ import {
   blockScaleGemmReference,
   checkBlockScaleGemm,
 } from './shared/block-scale-gemm.ts';
+import { requireShuffledWeight } from './shared/shuffled-weight.ts';
 
 const OP = 'gemm_a8w8_blockscale_bpreshuffle';
 
@@ -28,22 +28,9 @@ export const gemmA8w8BlockscaleBpreshuffle: OpDefinition<BlockScaleGemmParams, B
   outputs: ['y'],
   plan(params, operands) {
     const sizes = checkBlockScaleGemm(OP, params, operands);
-    const { M, N, K, groups } = sizes;
+    const { M, groups } = sizes;
     const { w, x_scale } = operands;
-    if (N % 16 !== 0 || K % 32 !== 0) {
-      throw new OperandError(
-        OP,
-        w.name,
-        `has shape [${N}, ${K}], but shuffled weights come in tiles of 16 rows by 32 columns. ` +
-          'Pad N to a multiple of 16 and K to a multiple of 32 with zeros, or use gemm_a8w8_blockscale.',
-      );
-    }
-    requireLayout(
-      OP,
-      w,
-      shuffleWeight([N, K], { bits: 8 }),
-      `Permute it to shuffleWeight([${N}, ${K}], { bits: 8 }), or call gemm_a8w8_blockscale, which reads plain weights.`,
-    );
+    requireShuffledWeight(OP, w, { plain: 'gemm_a8w8_blockscale' });
     requireLayout(
       OP,
       x_scale,

@@ -1,10 +1,13 @@
+export { type Fp8GemmNtParams, fp8GemmNt } from './fp8-gemm-nt.ts';
 export { fusedMoeMxfp4 } from './fused-moe-mxfp4.ts';
 export { type GemmA4w4Params, gemmA4w4Bpreshuffle } from './gemm-a4w4-bpreshuffle.ts';
 export { gemmA8w8Blockscale } from './gemm-a8w8-blockscale.ts';
 export { gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale-bpreshuffle.ts';
+export { type GemmA8w8BpreshuffleParams, gemmA8w8Bpreshuffle } from './gemm-a8w8-bpreshuffle.ts';
 export { type MoeSortingParams, moeSorting } from './moe-sorting.ts';
 export type { BlockScaleGemmParams } from './shared/block-scale-gemm.ts';
 export type { BlockScaleMath } from './shared/block-scale-math.ts';
 export type { FusedMoeParams } from './shared/fused-moe-plan.ts';
 export type { OutputFormat, OutputRounding } from './shared/round-output.ts';
+export type { RowScaleMath } from './shared/row-scale-math.ts';
 export { type SwigluParams, swiglu } from './swiglu.ts';

@@ -9,7 +9,10 @@ import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 export interface ErrorBound {
   /** Values before the last rounding, in float64. */
   readonly exact: Float64Array;
-  /** Absolute error that float32 arithmetic in any order of summation may add before the last rounding. */
+  /**
+   * Absolute error that float32 arithmetic in any order of summation may add before the last rounding. Infinity where an
+   * intermediate result may overflow: then any result is accepted, NaN too.
+   */
   readonly error: Float64Array;
   /** How the output format is reached from a float32 value. Default `nearest-even`. */
   readonly rounding?: 'nearest-even' | 'truncate';

@@ -10,6 +10,7 @@ export { type FusedRmsFp8GroupQuantParams, fusedRmsFp8GroupQuant } from './fused
 export { type MxScaleParams, mxScale } from './mx-scale.ts';
 export { type Mxfp4QuantParams, mxfp4Quant } from './mxfp4-quant.ts';
 export { type Mxfp8QuantParams, mxfp8Quant } from './mxfp8-quant.ts';
+export { normalizeE4m3fnToE4m3fnuz } from './normalize-e4m3fn-to-e4m3fnuz.ts';
 export { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
 export { type Per1x128QuantParams, per1x128Quant } from './per-1x128-quant.ts';
 export { type PerTensorQuantParams, perTensorQuant } from './per-tensor-quant.ts';

@@ -5,16 +5,19 @@ import { deepgemmPerTokenCast } from './deepgemm-per-token-cast.ts';
 import { deepgemmPerTokenCastPacked } from './deepgemm-per-token-cast-packed.ts';
 import { dynamicMxfp4Quant } from './dynamic-mxfp4-quant.ts';
 import { encode } from './encode.ts';
+import { fp8GemmNt } from './fp8-gemm-nt.ts';
 import { fusedFlattenFp8GroupQuant } from './fused-flatten-fp8-group-quant.ts';
 import { fusedMoeMxfp4 } from './fused-moe-mxfp4.ts';
 import { fusedRmsFp8GroupQuant } from './fused-rms-fp8-group-quant.ts';
 import { gemmA4w4Bpreshuffle } from './gemm-a4w4-bpreshuffle.ts';
 import { gemmA8w8Blockscale } from './gemm-a8w8-blockscale.ts';
 import { gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale-bpreshuffle.ts';
+import { gemmA8w8Bpreshuffle } from './gemm-a8w8-bpreshuffle.ts';
 import { moeSorting } from './moe-sorting.ts';
 import { mxScale } from './mx-scale.ts';
 import { mxfp4Quant } from './mxfp4-quant.ts';
 import { mxfp8Quant } from './mxfp8-quant.ts';
+import { normalizeE4m3fnToE4m3fnuz } from './normalize-e4m3fn-to-e4m3fnuz.ts';
 import type { OpDefinition } from './op.ts';
 import { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
 import { per1x128Quant } from './per-1x128-quant.ts';
@@ -32,16 +35,19 @@ export interface OpTable {
   readonly deepgemm_per_token_cast_packed: typeof deepgemmPerTokenCastPacked;
   readonly dynamic_mxfp4_quant: typeof dynamicMxfp4Quant;
   readonly encode: typeof encode;
+  readonly fp8_gemm_nt: typeof fp8GemmNt;
   readonly fused_flatten_fp8_group_quant: typeof fusedFlattenFp8GroupQuant;
   readonly fused_moe_mxfp4: typeof fusedMoeMxfp4;
   readonly fused_rms_fp8_group_quant: typeof fusedRmsFp8GroupQuant;
   readonly gemm_a4w4_bpreshuffle: typeof gemmA4w4Bpreshuffle;
   readonly gemm_a8w8_blockscale: typeof gemmA8w8Blockscale;
   readonly gemm_a8w8_blockscale_bpreshuffle: typeof gemmA8w8BlockscaleBpreshuffle;
+  readonly gemm_a8w8_bpreshuffle: typeof gemmA8w8Bpreshuffle;
   readonly moe_sorting: typeof moeSorting;
   readonly mx_scale: typeof mxScale;
   readonly mxfp4_quant: typeof mxfp4Quant;
   readonly mxfp8_quant: typeof mxfp8Quant;
+  readonly normalize_e4m3fn_to_e4m3fnuz: typeof normalizeE4m3fnToE4m3fnuz;
   readonly pack_ue8m0_to_int: typeof packUe8m0ToInt;
   readonly per_1x128_quant: typeof per1x128Quant;
   readonly per_tensor_quant: typeof perTensorQuant;
@@ -58,16 +64,19 @@ export const ops: OpTable = {
   deepgemm_per_token_cast_packed: deepgemmPerTokenCastPacked,
   dynamic_mxfp4_quant: dynamicMxfp4Quant,
   encode,
+  fp8_gemm_nt: fp8GemmNt,
   fused_flatten_fp8_group_quant: fusedFlattenFp8GroupQuant,
   fused_moe_mxfp4: fusedMoeMxfp4,
   fused_rms_fp8_group_quant: fusedRmsFp8GroupQuant,
   gemm_a4w4_bpreshuffle: gemmA4w4Bpreshuffle,
   gemm_a8w8_blockscale: gemmA8w8Blockscale,
   gemm_a8w8_blockscale_bpreshuffle: gemmA8w8BlockscaleBpreshuffle,
+  gemm_a8w8_bpreshuffle: gemmA8w8Bpreshuffle,
   moe_sorting: moeSorting,
   mx_scale: mxScale,
   mxfp4_quant: mxfp4Quant,
   mxfp8_quant: mxfp8Quant,
+  normalize_e4m3fn_to_e4m3fnuz: normalizeE4m3fnToE4m3fnuz,
   pack_ue8m0_to_int: packUe8m0ToInt,
   per_1x128_quant: per1x128Quant,
   per_tensor_quant: perTensorQuant,

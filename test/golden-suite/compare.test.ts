@@ -141,6 +141,21 @@ describe('comparison by bound', () => {
     expect(against(0x7f7f, Number.POSITIVE_INFINITY)).toBe(false);
   });
 
+  it('promises nothing where the error is infinite', () => {
+    for (const [got, want] of [
+      [0x7fc0, one],
+      [one, 0x7fc0],
+      [0xff80, one],
+    ] as const) {
+      const { passed, metrics } = compareTensors(
+        bf16(got),
+        { output: 'y', expected: bf16(want), compare: 'bound' },
+        bound(1, Number.POSITIVE_INFINITY),
+      );
+      expect([passed, metrics.boundUsed]).toEqual([true, 0]);
+    }
+  });
+
   it('says how much of the bound was used', () => {
     const share = (code: number, exact: number, error: number) =>
       compareTensors(bf16(code), { output: 'y', expected: bf16(one), compare: 'bound' }, bound(exact, error)).metrics

@@ -90,7 +90,7 @@ export function outside(values: Float32Array, type: ElementType, bound: ErrorBou
     const low = roundTo(type, exact - error, bound.rounding);
     const high = roundTo(type, exact + error, bound.rounding);
     const holds = Number.isNaN(low) || Number.isNaN(high) ? Number.isNaN(value) : value >= low && value <= high;
-    if (!holds) count += 1;
+    if (!holds && error !== Number.POSITIVE_INFINITY) count += 1;
   });
   return count;
 }

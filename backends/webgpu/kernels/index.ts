@@ -2,13 +2,16 @@ import type { OpName } from '../../../src/ops/registry.ts';
 import { decode } from './decode.ts';
 import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
 import { encode } from './encode.ts';
+import { fp8GemmNt } from './fp8-gemm-nt.ts';
 import { fusedFlattenQuant } from './fused-flatten-quant.ts';
 import { fusedRmsQuant } from './fused-rms-quant.ts';
 import { gemmA4w4Bpreshuffle } from './gemm-a4w4.ts';
 import { gemmA8w8Blockscale, gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale.ts';
+import { gemmA8w8Bpreshuffle } from './gemm-a8w8-bpreshuffle.ts';
 import type { WebGpuKernel } from './kernel.ts';
 import { dynamicMxfp4Quant, mxfp4Quant, mxfp8Quant } from './mx-quant.ts';
 import { mxScale } from './mx-scale.ts';
+import { normalizeFnuz } from './normalize-fnuz.ts';
 import { permute } from './permute.ts';
 import { per1x128Quant, perTensorQuant, perTokenQuant } from './quant-fp8.ts';
 import { ceilToUe8m0 } from './ue8m0-ceil.ts';
@@ -25,14 +28,17 @@ const KERNELS: readonly AnyKernel[] = [
   deepgemmPerTokenCastPacked,
   dynamicMxfp4Quant,
   encode,
+  fp8GemmNt,
   fusedFlattenQuant,
   fusedRmsQuant,
   gemmA4w4Bpreshuffle,
   gemmA8w8Blockscale,
   gemmA8w8BlockscaleBpreshuffle,
+  gemmA8w8Bpreshuffle,
   mxScale,
   mxfp4Quant,
   mxfp8Quant,
+  normalizeFnuz,
   packUe8m0,
   per1x128Quant,
   perTensorQuant,

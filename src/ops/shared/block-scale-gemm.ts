@@ -1,19 +1,12 @@
 import { ParameterError } from '../../errors.ts';
-import { decodeArray } from '../../formats/decode.ts';
 import { rowMajor } from '../../layout/plain.ts';
-import {
-  requireLayout,
-  requireOperand,
-  requireRank,
-  requireScaling,
-  requireShape,
-  requireType,
-} from '../../tensor/expect.ts';
+import { requireLayout, requireOperand, requireScaling, requireShape, requireType } from '../../tensor/expect.ts';
 import { tensor } from '../../tensor/make.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
-import { asF32, asU8 } from '../../tensor/views.ts';
+import { asF32 } from '../../tensor/views.ts';
 import type { ErrorBound, Operands } from '../op.ts';
 import { type BlockScaledProduct, type BlockScaleMath, COMBINE, multiply } from './block-scale-math.ts';
+import { decodedMatrix, requireFp8Matrices } from './fp8-matrices.ts';
 import { blockScaledBound } from './gemm-bound.ts';
 import { type OutputFormat, type OutputRounding, roundedBytes } from './round-output.ts';
 import { toRowMajor } from './row-major.ts';
@@ -61,7 +54,8 @@ export function gemmOutput(
   return { out, rounding };
 }
 
-function requireOneOf(op: string, parameter: string, value: string, allowed: readonly string[]): void {
+/** Checks a parameter that is one of a few words. */
+export function requireOneOf(op: string, parameter: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return;
   throw new ParameterError(op, parameter, `is ${JSON.stringify(value)}, expected ${allowed.join(', ')}.`);
 }
@@ -87,16 +81,9 @@ export function checkBlockScaleGemm(
   operands: Operands<BlockScaleGemmInput>,
 ): BlockScaleGemmSizes {
   const [blockN, blockK] = blockOf(op, params);
-  const x = requireOperand(op, operands, 'x');
-  const w = requireOperand(op, operands, 'w');
+  const { x, w, M, N, K } = requireFp8Matrices(op, operands, 'e4m3fn', 'e4m3fnuz');
   const xScale = requireOperand(op, operands, 'x_scale');
   const wScale = requireOperand(op, operands, 'w_scale');
-  const type = requireType(op, x, 'e4m3fn', 'e4m3fnuz');
-  requireType(op, w, type);
-  requireRank(op, x, 2, 2, 'M, K');
-  requireRank(op, w, 2, 2, 'N, K');
-  const [M = 0, K = 0] = x.layout.shape;
-  const [N = 0] = w.layout.shape;
   requireShape(op, w, [undefined, K], `N, K = ${K} of x`);
   const groups = Math.ceil(K / blockK);
   const rowBlocks = Math.ceil(N / blockN);
@@ -139,15 +126,14 @@ function productOf(params: BlockScaleGemmParams, operands: Operands<BlockScaleGe
   const [blockN = 128, blockK = 128] = params.block ?? [];
   const [M = 0, K = 0] = x.layout.shape;
   const [N = 0] = w.layout.shape;
-  const type = x.type === 'e4m3fnuz' ? 'e4m3fnuz' : 'e4m3fn';
   return {
     M,
     N,
     K,
     blockN,
     blockK,
-    x: decodeArray(type, asU8(toRowMajor(x))),
-    w: decodeArray(type, asU8(toRowMajor(w))),
+    x: decodedMatrix(x),
+    w: decodedMatrix(w),
     xScale: asF32(toRowMajor(x_scale)),
     wScale: asF32(toRowMajor(w_scale)),
   };

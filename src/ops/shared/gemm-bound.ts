@@ -44,9 +44,10 @@ function errorOf(gamma: number): Combine {
       const a = Math.abs(xScale[xStart + g] as number);
       const b = Math.abs(wScale[wStart + g] as number);
       const term = dot * (a * b);
-      // Some order of the multiplications overflows: then infinity is a legitimate answer too.
-      if (Math.max(dot * a, dot * b, a * b, term) > F32_MAX) return Number.POSITIVE_INFINITY;
       rounded += term;
+      // Some order of operations overflows: then infinity is a legitimate answer, and what becomes of it: 0 * (a * b) is NaN
+      // where the dot product is zero, and so is the difference of two blocks that overflowed.
+      if (Math.max(dot * a, dot * b, a * b, rounded) * (1 + gamma) > F32_MAX) return Number.POSITIVE_INFINITY;
       // Whichever of scale, scale product or scaled dot is flushed to zero, this block loses no more than all of itself.
       flushed += Math.min(term, F32_MIN_NORMAL * ((1 + dot) * (1 + a + b)));
     }

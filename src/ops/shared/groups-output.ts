@@ -1,5 +1,5 @@
 import { OperandError } from '../../errors.ts';
-import { scaleColumnMajor, scaleTransposedView } from '../../layout/activation-scale.ts';
+import { scaleColumnMajor, scaleTmaAligned, scaleTransposedView } from '../../layout/activation-scale.ts';
 import type { Layout } from '../../layout/layout.ts';
 import { permute } from '../../layout/permute.ts';
 import { rowMajor } from '../../layout/plain.ts';
@@ -13,11 +13,12 @@ import type { Rows } from './rows.ts';
  * - `row-major`: `b[m * G + g]`;
  * - `transposed-view`: bytes of `b[g * M + m]` that the source labels (M, G), as `transpose_scale=True` of AITER's HIP
  *   quantiser and RMSNorm kernels leaves them;
- * - `column-major`: the same bytes, labelled honestly.
+ * - `column-major`: the same bytes, labelled honestly;
+ * - `tma-aligned`: column-major, columns padded with zeros to 16 bytes, as DeepGEMM reads them.
  */
-export type ScaleStore = 'row-major' | 'transposed-view' | 'column-major';
+export type ScaleStore = 'row-major' | 'transposed-view' | 'column-major' | 'tma-aligned';
 
-export const SCALE_STORES: readonly ScaleStore[] = ['row-major', 'transposed-view', 'column-major'];
+export const SCALE_STORES: readonly ScaleStore[] = ['row-major', 'transposed-view', 'column-major', 'tma-aligned'];
 
 /** Layout of one scale for each group of `group` elements. A transposed scale is a matrix, whatever rank x has. */
 export function groupScaleLayout({ shape, rows, columns }: Rows, group: number, store: ScaleStore): Layout {
@@ -29,6 +30,8 @@ export function groupScaleLayout({ shape, rows, columns }: Rows, group: number, 
       return scaleTransposedView([rows, groups]);
     case 'column-major':
       return scaleColumnMajor([rows, groups]);
+    case 'tma-aligned':
+      return scaleTmaAligned([rows, groups]);
   }
 }
 

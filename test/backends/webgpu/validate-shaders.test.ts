@@ -18,6 +18,7 @@ const VARIANTS: Readonly<Record<string, readonly Readonly<Record<string, number>
       w_words: bits >> 2,
     })),
   ),
+  normalize_fnuz: [0, 1].map((is_scale) => ({ is_scale })),
   permute: [4, 8, 16, 32, 64].flatMap((bits) => [0, 1].map((words) => ({ bits, words }))),
 };
 

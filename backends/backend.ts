@@ -1,3 +1,4 @@
+import type { Layout } from '../src/layout/layout.ts';
 import type { OpName, OpOperands, OpOutputs, OpParams } from '../src/ops/registry.ts';
 import type { Tensor, TensorSpec } from '../src/tensor/tensor.ts';
 
@@ -31,6 +32,12 @@ export interface Backend {
   upload(tensor: Tensor): Promise<DeviceTensor>;
   /** Copies it back. */
   download(tensor: DeviceTensor): Promise<Tensor>;
+  /**
+   * Says that the bytes of a tensor are in another layout, without moving one: `assume()` for a tensor on a device. Returns the
+   * tensor under its new layout and name; the old handle is no longer valid.
+   * @throws TensorBytesError when the layout does not take as many bytes
+   */
+  relabel(tensor: DeviceTensor, claim: { readonly layout: Layout; readonly name?: string }): DeviceTensor;
   /** Gives its memory back. Freeing twice is an error, not a crash. */
   free(tensor: DeviceTensor): void;
   /** Runs one op on tensors that are already on the device; the outputs stay there. */

@@ -1,6 +1,8 @@
 import { PreshuffleError } from '../../src/errors.ts';
+import type { Layout } from '../../src/layout/layout.ts';
 import type { OpDefinition } from '../../src/ops/op.ts';
 import { type OpName, type OpOperands, type OpOutputs, type OpParams, ops } from '../../src/ops/registry.ts';
+import { assume } from '../../src/tensor/make.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import type { Backend, BackendProbe, DeviceInfo, DeviceTensor } from '../backend.ts';
 
@@ -42,6 +44,15 @@ class CpuBackend implements Backend {
 
   async download(handle: DeviceTensor): Promise<Tensor> {
     return this.#find(handle);
+  }
+
+  relabel(handle: DeviceTensor, claim: { readonly layout: Layout; readonly name?: string }): DeviceTensor {
+    const relabelled = assume(this.#find(handle), { ...handle, ...claim });
+    this.#resident.delete(handle);
+    const { bytes: _bytes, ...spec } = relabelled;
+    const moved: CpuTensor = { ...spec, backend: 'cpu' };
+    this.#resident.set(moved, relabelled);
+    return moved;
   }
 
   free(handle: DeviceTensor): void {

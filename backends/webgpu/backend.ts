@@ -1,7 +1,8 @@
 import { PreshuffleError, UnsupportedOpError } from '../../src/errors.ts';
+import type { Layout } from '../../src/layout/layout.ts';
 import type { OpDefinition } from '../../src/ops/op.ts';
 import { type OpName, type OpOperands, type OpOutputs, type OpParams, ops } from '../../src/ops/registry.ts';
-import { storageBytes, tensor } from '../../src/tensor/make.ts';
+import { storageBytes, TensorBytesError, tensor } from '../../src/tensor/make.ts';
 import type { Tensor, TensorSpec } from '../../src/tensor/tensor.ts';
 import type { Backend, DeviceInfo, DeviceTensor, Support } from '../backend.ts';
 import { adapterName } from './adapter-info.ts';
@@ -68,6 +69,21 @@ class WebGpuBackend implements Backend {
   async download(handle: DeviceTensor): Promise<Tensor> {
     const { array, name, type, layout, scaling } = this.#find(handle);
     return tensor(name, type, layout, await downloadBytes(this.#gpu, array), scaling);
+  }
+
+  relabel(handle: DeviceTensor, claim: { readonly layout: Layout; readonly name?: string }): GpuTensor {
+    const found = this.#find(handle);
+    const moved: GpuTensor = { ...found, ...claim };
+    const expected = storageBytes(moved);
+    if (expected !== found.array.byteLength) {
+      throw new TensorBytesError(
+        moved.name,
+        `${found.array.byteLength} bytes are on the device, but ${moved.type} [${moved.layout.shape.join(', ')}] in layout ` +
+          `${moved.layout.id} takes ${expected} bytes. Check shape and padding.`,
+      );
+    }
+    this.#resident.delete(found);
+    return this.#keep(moved);
   }
 
   free(handle: DeviceTensor): void {

@@ -1,5 +1,5 @@
 // RMSNorm of a row, with an optional residual added first, in binary32: what is quantised afterwards is the float
-// result, not the one rounded to the input's type (AITER Triton, fused_rms_fp8_group_quant).
+// result, not the one rounded to the input's type (AITER, fused_rms_fp8_group_quant and add_rmsnorm_quant).
 //
 // The sum runs in a fixed order (256 strided partial sums, then a tree) with correctly rounded operations, so that
 // every WebGPU device returns the same bits.
@@ -273,7 +273,11 @@ struct Shape {
   x_lead: u32,
   residual_lead: u32,
   result_lead: u32,
+  // Gemma: one is added to every weight.
+  weight_plus_one: u32,
 }
+
+const ONE: u32 = 0x3f800000u;
 
 @group(0) @binding(0) var<storage, read> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
@@ -333,10 +337,13 @@ fn normalise(
     return;
   }
   let mean = sf_add(sf_div(partial[0], shape.divisor), shape.epsilon);
-  let scale = sf_div(0x3f800000u, sf_sqrt(mean));
+  let scale = sf_div(ONE, sf_sqrt(mean));
   for (var column = lane; column < shape.columns; column += 256u) {
     let i = first + column;
-    let w = widen(shape.weight_source, weight[word_of(shape.weight_source, column)], column);
+    var w = widen(shape.weight_source, weight[word_of(shape.weight_source, column)], column);
+    if (shape.weight_plus_one != 0u) {
+      w = sf_add(w, ONE);
+    }
     normed[shape.result_lead + i] = sf_mul(sf_mul(sums[shape.result_lead + i], scale), w);
   }
 }

@@ -1,4 +1,4 @@
-// Binary32 to bf16 or f16, nearest even: one invocation fills one word with two numbers.
+// Binary32 to bf16 or f16, nearest even, or to bf16 by dropping the low half: one invocation fills one word with two numbers.
 
 // @library softfloat begin
 // Binary32 arithmetic on bit patterns, in integers only.
@@ -252,6 +252,7 @@ fn sf_to_f16(a: u32) -> u32 {
 // @library softfloat end
 
 const TARGET_BF16: u32 = 1u;
+const TARGET_BF16_TRUNCATED: u32 = 3u;
 
 struct Shape {
   count: u32,
@@ -271,6 +272,9 @@ fn half_of(i: u32) -> u32 {
   }
   if (shape.target_type == TARGET_BF16) {
     return sf_to_bf16(x[shape.x_lead + i]);
+  }
+  if (shape.target_type == TARGET_BF16_TRUNCATED) {
+    return x[shape.x_lead + i] >> 16u;
   }
   return sf_to_f16(x[shape.x_lead + i]);
 }

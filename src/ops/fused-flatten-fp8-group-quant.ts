@@ -69,7 +69,12 @@ export const fusedFlattenFp8GroupQuant: OpDefinition<FusedFlattenFp8GroupQuantPa
       own: 0,
       flushed: new Float64Array(columns).fill(MIN_NORMAL),
     };
-    return groupQuantBound(source, group, tritonFloor(operands.x.type as FloatSource), formatFacts(format).max);
+    return groupQuantBound(source, {
+      group,
+      floor: tritonFloor(operands.x.type as FloatSource),
+      format,
+      limit: 'clamp',
+    });
   },
 };
 

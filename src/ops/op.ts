@@ -21,6 +21,10 @@ export interface ErrorBound {
 export type Operands<I extends string = string, Optional extends string = never> = Readonly<Record<I, Tensor>> &
   Readonly<Partial<Record<Optional, Tensor>>>;
 
+/** What an op returns: `Optional` entries only with the operands that they come from. */
+export type Outputs<T, O extends string = string, Optional extends string = never> = Readonly<Record<O, T>> &
+  Readonly<Partial<Record<Optional, T>>>;
+
 /**
  * One operation: the checks, the CPU reference and the error bound. Backends implement ops by name; they never check
  * shapes or derive layouts again, because `plan` has done both.
@@ -29,12 +33,14 @@ export type Operands<I extends string = string, Optional extends string = never>
  * @typeParam I names of the required operands
  * @typeParam O names of the outputs
  * @typeParam Q names of optional operands
+ * @typeParam R names of outputs that there are only with certain optional operands
  */
 export interface OpDefinition<
   P extends object = object,
   I extends string = string,
   O extends string = string,
   Q extends string = never,
+  R extends string = never,
 > {
   /** As AITER, DeepGEMM or torch call it. */
   readonly name: string;
@@ -44,16 +50,17 @@ export interface OpDefinition<
   readonly inputs: readonly I[];
   readonly optional?: readonly Q[];
   readonly outputs: readonly O[];
+  readonly optionalOutputs?: readonly R[];
   /**
    * Checks parameters and operands and says what comes out.
    * @throws OperandError, ParameterError, LayoutMismatchError
    */
-  plan(params: P, operands: Operands<I, Q>): Readonly<Record<O, TensorSpec>>;
+  plan(params: P, operands: Operands<I, Q>): Outputs<TensorSpec, O, R>;
   /** The CPU reference. Calls `plan` itself. Bit-exact where the source is. */
-  reference(params: P, operands: Operands<I, Q>): Readonly<Record<O, Tensor>>;
+  reference(params: P, operands: Operands<I, Q>): Outputs<Tensor, O, R>;
   /**
    * For outputs whose last bits depend on the order of float operations: what any correct float32 implementation may
    * return. Outputs without an entry must be reproduced byte for byte (outside padding).
    */
-  bound?(params: P, operands: Operands<I, Q>): Readonly<Partial<Record<O, ErrorBound>>>;
+  bound?(params: P, operands: Operands<I, Q>): Readonly<Partial<Record<O | R, ErrorBound>>>;
 }

@@ -1,3 +1,5 @@
+import { actMulAndFp8GroupQuant } from './act-mul-and-fp8-group-quant.ts';
+import { addRmsnormQuant } from './add-rmsnorm-quant.ts';
 import { ceilToUe8m0 } from './ceil-to-ue8m0.ts';
 import { decode } from './decode.ts';
 import { deepgemmPerBlockCast } from './deepgemm-per-block-cast.ts';
@@ -19,15 +21,20 @@ import { mxfp4Quant } from './mxfp4-quant.ts';
 import { mxfp8Quant } from './mxfp8-quant.ts';
 import { normalizeE4m3fnToE4m3fnuz } from './normalize-e4m3fn-to-e4m3fnuz.ts';
 import type { OpDefinition } from './op.ts';
+import { packUe8m0MnMajor } from './pack-ue8m0-mn-major.ts';
 import { packUe8m0ToInt } from './pack-ue8m0-to-int.ts';
 import { per1x128Quant } from './per-1x128-quant.ts';
 import { perTensorQuant } from './per-tensor-quant.ts';
 import { perTokenQuant } from './per-token-quant.ts';
 import { permute } from './permute.ts';
+import { requantWeightUe8m0 } from './requant-weight-ue8m0.ts';
 import { swiglu } from './swiglu.ts';
+import { unpackUe8m0Scale } from './unpack-ue8m0-scale.ts';
 
 /** Every op by the name under which backends and golden files know it. */
 export interface OpTable {
+  readonly act_mul_and_fp8_group_quant: typeof actMulAndFp8GroupQuant;
+  readonly add_rmsnorm_quant: typeof addRmsnormQuant;
   readonly ceil_to_ue8m0: typeof ceilToUe8m0;
   readonly decode: typeof decode;
   readonly deepgemm_per_block_cast: typeof deepgemmPerBlockCast;
@@ -48,15 +55,20 @@ export interface OpTable {
   readonly mxfp4_quant: typeof mxfp4Quant;
   readonly mxfp8_quant: typeof mxfp8Quant;
   readonly normalize_e4m3fn_to_e4m3fnuz: typeof normalizeE4m3fnToE4m3fnuz;
+  readonly pack_ue8m0_mn_major: typeof packUe8m0MnMajor;
   readonly pack_ue8m0_to_int: typeof packUe8m0ToInt;
   readonly per_1x128_quant: typeof per1x128Quant;
   readonly per_tensor_quant: typeof perTensorQuant;
   readonly per_token_quant: typeof perTokenQuant;
   readonly permute: typeof permute;
+  readonly requant_weight_ue8m0: typeof requantWeightUe8m0;
   readonly swiglu: typeof swiglu;
+  readonly unpack_ue8m0_scale: typeof unpackUe8m0Scale;
 }
 
 export const ops: OpTable = {
+  act_mul_and_fp8_group_quant: actMulAndFp8GroupQuant,
+  add_rmsnorm_quant: addRmsnormQuant,
   ceil_to_ue8m0: ceilToUe8m0,
   decode,
   deepgemm_per_block_cast: deepgemmPerBlockCast,
@@ -77,12 +89,15 @@ export const ops: OpTable = {
   mxfp4_quant: mxfp4Quant,
   mxfp8_quant: mxfp8Quant,
   normalize_e4m3fn_to_e4m3fnuz: normalizeE4m3fnToE4m3fnuz,
+  pack_ue8m0_mn_major: packUe8m0MnMajor,
   pack_ue8m0_to_int: packUe8m0ToInt,
   per_1x128_quant: per1x128Quant,
   per_tensor_quant: perTensorQuant,
   per_token_quant: perTokenQuant,
   permute,
+  requant_weight_ue8m0: requantWeightUe8m0,
   swiglu,
+  unpack_ue8m0_scale: unpackUe8m0Scale,
 };
 
 export type OpName = keyof OpTable;

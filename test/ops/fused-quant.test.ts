@@ -7,7 +7,8 @@ import { fusedRmsFp8GroupQuant } from '../../src/ops/fused-rms-fp8-group-quant.t
 import { floatValues } from '../../src/ops/shared/rows.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { asF32 } from '../../src/tensor/views.ts';
-import { goldenCases, noise, outside, stored, valuesOf } from './gemm-moe-support.ts';
+import { goldenCases, outside, stored, valuesOf } from './gemm-moe-support.ts';
+import { random, serialGroupQuant } from './norm-support.ts';
 import { differing, errorOf, floats } from './quant-support.ts';
 
 const f = Math.fround;
@@ -15,11 +16,6 @@ const FP8 = decodeTable('e4m3fn');
 
 function fp8Values(bytes: Uint8Array): Float32Array {
   return Float32Array.from(bytes, (code) => FP8[code] as number);
-}
-
-function random(count: number, seed: number, spread = 4): Float32Array {
-  const next = noise(seed);
-  return Float32Array.from({ length: count }, () => (next() / 2 ** 31 - 1) * 2 ** ((next() % spread) - spread / 2));
 }
 
 describe('fused_rms_fp8_group_quant: golden cases of the Triton kernel on a GPU', () => {
@@ -66,30 +62,6 @@ function logicalScales(scale: Tensor): Float32Array {
   );
 }
 
-/** The whole op in float32 with the worst order of summation, one rounding an operation; `slack` ulps on division and root. */
-function serialF32(x: Float32Array, w: Float32Array, eps: number, group: number, slack: number) {
-  const columns = w.length;
-  const rough = (value: number): number => f(f(value) * (1 + slack * 2 ** -23));
-  const norm = new Float32Array(x.length);
-  const scales: number[] = [];
-  const codes: number[] = [];
-  for (let start = 0; start < x.length; start += columns) {
-    let sum = 0;
-    for (let i = start; i < start + columns; i += 1) sum = f(sum + f((x[i] as number) * (x[i] as number)));
-    const inverse = rough(1 / Math.sqrt(f(rough(sum / columns) + f(eps))));
-    for (let i = 0; i < columns; i += 1) norm[start + i] = f(f((x[start + i] as number) * inverse) * (w[i] as number));
-    for (let from = start; from < start + columns; from += group) {
-      const values = norm.subarray(from, Math.min(start + columns, from + group));
-      const amax = values.reduce((most, value) => Math.max(most, Math.abs(value)), f(1e-10));
-      const scale = rough(amax / 448);
-      scales.push(scale);
-      const step = rough(1 / scale);
-      for (const value of values) codes.push(encode('e4m3fn', Math.max(-448, Math.min(448, f(value * step)))));
-    }
-  }
-  return { norm, scales: Float32Array.from(scales), codes: Uint8Array.from(codes) };
-}
-
 describe('fused_rms_fp8_group_quant: bound', () => {
   it.each([
     [4, 256, 128, 0, 1],
@@ -103,7 +75,7 @@ describe('fused_rms_fp8_group_quant: bound', () => {
       const w = floats('w', 'bf16', [columns], random(columns, seed + 10));
       const params = { eps: 1e-5, group };
       const bound = fusedRmsFp8GroupQuant.bound?.(params, { x, w });
-      const { norm, scales, codes } = serialF32(floatValues(x), floatValues(w), 1e-5, group, slack);
+      const { norm, scales, codes } = serialGroupQuant(floatValues(x), floatValues(w), 1e-5, group, slack);
       expect(outside(fp8Values(codes), 'e4m3fn', bound?.y)).toBe(0);
       expect(outside(scales, 'f32', bound?.scale)).toBe(0);
       const bf16 = decodeTable('bf16');

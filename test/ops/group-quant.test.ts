@@ -118,6 +118,7 @@ describe('per_1x128_quant', () => {
     const [a, b] = [asF32(plain), asF32(transposed)];
     for (let row = 0; row < 6; row += 1) for (const g of [0, 1]) expect(b[g * 6 + row]).toBe(a[row * 2 + g]);
     expect(per1x128Quant.plan({ scaleStore: 'column-major' }, { x }).scale.layout.id).toBe('scale-cm');
+    expect(per1x128Quant.plan({ scaleStore: 'tma-aligned' }, { x }).scale.layout.id).toBe('scale-tma-aligned');
   });
 
   it('takes other groups and one dimension', () => {
@@ -139,7 +140,7 @@ describe('per_1x128_quant', () => {
       'per_1x128_quant: parameter "math": is "sglang-cuda", expected torch or hip or aiter-triton or sglang-triton.',
     );
     expect(plan({ scaleStore: 'cm' })).toBe(
-      'per_1x128_quant: parameter "scaleStore": is "cm", expected row-major or transposed-view or column-major.',
+      'per_1x128_quant: parameter "scaleStore": is "cm", expected row-major or transposed-view or column-major or tma-aligned.',
     );
     expect(plan({}, floats('act', 'f32', [0, 128], []))).toBe(
       'per_1x128_quant: operand "act": has shape [0, 128], expected at least one dimension and no empty one.',

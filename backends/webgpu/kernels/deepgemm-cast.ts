@@ -9,7 +9,8 @@ const GROUP = 128;
 /** DeepGEMM's lower limit of amax. */
 const AMAX_FLOOR = 1e-4;
 
-function castRule(ue8m0: boolean): QuantRule {
+/** The rule of DeepGEMM's casts to e4m3fn, optionally with power-of-two scales. */
+export function castRule(ue8m0: boolean): QuantRule {
   const rounding = ue8m0 ? 'ue8m0' : 'none';
   return {
     scale: { floor: AMAX_FLOOR, by: 'divide', factor: formatFacts('e4m3fn').max, rounding, step: 'inverse' },

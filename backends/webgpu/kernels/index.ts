@@ -1,4 +1,6 @@
 import type { OpName } from '../../../src/ops/registry.ts';
+import { actMulQuant } from './act-mul-quant.ts';
+import { addRmsnormQuant } from './add-rmsnorm-quant.ts';
 import { decode } from './decode.ts';
 import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked } from './deepgemm-cast.ts';
 import { encode } from './encode.ts';
@@ -14,13 +16,17 @@ import { mxScale } from './mx-scale.ts';
 import { normalizeFnuz } from './normalize-fnuz.ts';
 import { permute } from './permute.ts';
 import { per1x128Quant, perTensorQuant, perTokenQuant } from './quant-fp8.ts';
+import { requantWeightUe8m0 } from './requant-ue8m0.ts';
 import { ceilToUe8m0 } from './ue8m0-ceil.ts';
+import { packUe8m0MnMajor, unpackUe8m0Scale } from './ue8m0-mn-major.ts';
 import { packUe8m0 } from './ue8m0-pack.ts';
 
 type AnyKernel = { readonly [N in OpName]: WebGpuKernel<N> }[OpName];
 
 /** Every op that runs on WebGPU. To add one: write `kernels/NAME.ts` and list it here, in alphabetical order. */
 const KERNELS: readonly AnyKernel[] = [
+  actMulQuant,
+  addRmsnormQuant,
   ceilToUe8m0,
   decode,
   deepgemmPerBlockCast,
@@ -40,10 +46,13 @@ const KERNELS: readonly AnyKernel[] = [
   mxfp8Quant,
   normalizeFnuz,
   packUe8m0,
+  packUe8m0MnMajor,
   per1x128Quant,
   perTensorQuant,
   perTokenQuant,
   permute,
+  requantWeightUe8m0,
+  unpackUe8m0Scale,
 ];
 
 const byOp = new Map<OpName, AnyKernel>(KERNELS.map((kernel) => [kernel.op, kernel]));

@@ -11,7 +11,7 @@ import { AMAX_FLOOR, type QuantRule } from './quant-rules.ts';
 const BLOCK = 32;
 
 /** `hip` floors amax and does not count NaNs; `torch` does neither. e2m1 saturates by itself. */
-function mxRule(element: MxElement, mode: MxScaleMode, math: RowMath): QuantRule {
+export function mxRule(element: MxElement, mode: MxScaleMode, math: RowMath): QuantRule {
   const scale = mxScaleRule(element, mode);
   const encode = { format: element, by: 'divide' } as const;
   if (math === 'torch') return { scale, encode };

@@ -7,7 +7,7 @@ import { byteWords, packByteCalls } from './mx-rules.ts';
 import { encodeCalls, type SourceMatrix, scaleCalls } from './quant-calls.ts';
 import type { QuantRule, SourceType } from './quant-rules.ts';
 
-/** Quantises block by block into the outputs `y` and `scale`: float32 scales in any layout, or row-major e8m0 bytes. */
+/** Quantises block by block into the outputs `y` and `scale`: scales in any layout, float32 or e8m0. */
 export async function quantiseBlocks(
   run: OpRun,
   x: SourceMatrix,
@@ -21,14 +21,16 @@ export async function quantiseBlocks(
   const steps = run.scratch(count * 4, 'steps');
   if (scale.type === 'e8m0') {
     const bytes = byteWords(run, count, 'scale bytes');
-    await run.dispatch(
-      ...scaleCalls(run.gpu, x, grid, rule.scale, bytes, steps),
-      ...encodeCalls(run.gpu, x, grid, rule.encode, steps, y.array),
-      ...packByteCalls(run, bytes, count, scale.array),
+    await placeScales(run, scale, 8, (scales) =>
+      run.dispatch(
+        ...scaleCalls(run.gpu, x, grid, rule.scale, bytes, steps),
+        ...encodeCalls(run.gpu, x, grid, rule.encode, steps, y.array),
+        ...packByteCalls(run, bytes, count, scales),
+      ),
     );
     return;
   }
-  await placeScales(run, scale, (scales) =>
+  await placeScales(run, scale, 32, (scales) =>
     run.dispatch(
       ...scaleCalls(run.gpu, x, grid, rule.scale, scales, steps),
       ...encodeCalls(run.gpu, x, grid, rule.encode, steps, y.array),
@@ -36,13 +38,18 @@ export async function quantiseBlocks(
   );
 }
 
-/** Lets `fill` write row-major 32-bit scales and stores them in the layout that the output asks for. */
-async function placeScales(run: OpRun, scale: GpuTensor, fill: (scales: GpuArray) => Promise<void>): Promise<void> {
+/** Lets `fill` write row-major scales of `bits` and stores them in the layout that the output asks for. */
+async function placeScales(
+  run: OpRun,
+  scale: GpuTensor,
+  bits: 8 | 32,
+  fill: (scales: GpuArray) => Promise<void>,
+): Promise<void> {
   const from = rowMajor(scale.layout.shape);
   if (scale.layout.equals(from)) return fill(scale.array);
-  const scales = run.scratch(from.size * 4, 'scales');
+  const scales = run.scratch((from.size * bits) / 8, 'scales');
   await fill(scales);
-  await run.permute(scales, from, scale.array, scale.layout, 32);
+  await run.permute(scales, from, scale.array, scale.layout, bits);
 }
 
 /** A float operand as a matrix: all leading dimensions are rows. */

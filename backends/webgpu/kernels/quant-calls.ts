@@ -1,4 +1,5 @@
 import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
+import type { OutputRounding } from '../../../src/ops/shared/round-output.ts';
 import type { GpuArray } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
 import type { Gpu } from '../gpu.ts';
@@ -118,21 +119,26 @@ export function packCalls(
   });
 }
 
-/** Binary32 words to packed bf16 or f16, nearest even. */
+/** Number of the truncation to bf16 in `narrow.wgsl`, after those of the source types. */
+const BF16_TRUNCATED = 3;
+
+/** Binary32 words to packed bf16 or f16, nearest even or, for bf16, truncated. */
 export function narrowCalls(
   gpu: Gpu,
   words: GpuArray,
   count: number,
   type: 'bf16' | 'f16',
   packed: GpuArray,
+  rounding: OutputRounding = 'nearest-even',
 ): readonly KernelCall[] {
+  const target16 = rounding === 'truncate' ? BF16_TRUNCATED : SOURCE[type];
   return spansOf(gpu, words, count, [4, 2], 2).map(({ start, end }) => {
     const source = bindWindow(gpu, words, start * 4, end * 4);
     const target = bindWindow(gpu, packed, start * 2, end * 2);
     return {
       shader: 'narrow',
       bindings: [
-        Uint32Array.of(end - start, SOURCE[type], source.lead / 4, target.lead / 4),
+        Uint32Array.of(end - start, target16, source.lead / 4, target.lead / 4),
         source.binding,
         target.binding,
       ],

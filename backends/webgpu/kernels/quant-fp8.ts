@@ -4,7 +4,7 @@ import type { Fp8Format, GroupMath } from '../../../src/ops/shared/groups-rules.
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 import { encodeCalls, scaleCalls } from './quant-calls.ts';
-import { AMAX_FLOOR, type QuantRule, tritonRule } from './quant-rules.ts';
+import { AMAX_FLOOR, hipRule, type QuantRule, tritonRule } from './quant-rules.ts';
 
 /** SGLang's Triton kernels use 224 on gfx942, although the format goes to 240. */
 const SGLANG_FNUZ_MAX = 224;
@@ -26,10 +26,7 @@ function fp8Rule({ format = 'e4m3fn', math = 'torch' }: Fp8Params, floor: number
     case 'torch':
       return { scale: { by: 'divide', factor: max, zeroToOne: true }, encode: { format, by: 'divide' } };
     case 'hip':
-      return {
-        scale: { ignoreNan: true, floor, by: 'multiply', factor: 1 / max, step: 'inverse' },
-        encode: { format, by: 'multiply', limit: 'med3', max },
-      };
+      return hipRule(format, max, floor);
     case 'aiter-triton':
       return tritonRule(format, max, floor);
     case 'sglang-triton':

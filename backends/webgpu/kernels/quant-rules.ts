@@ -130,6 +130,14 @@ export interface QuantRule {
 /** Lower limit of amax in most group kernels. */
 export const AMAX_FLOOR = 1e-10;
 
+/** AITER's HIP kernels: scale = amax * fl(1 / max), code = med3(x * fl(1 / scale)); NaNs do not count in amax. */
+export function hipRule(format: 'e4m3fn' | 'e4m3fnuz', max: number, floor: number = AMAX_FLOOR): QuantRule {
+  return {
+    scale: { ignoreNan: true, floor, by: 'multiply', factor: 1 / max, step: 'inverse' },
+    encode: { format, by: 'multiply', limit: 'med3', max },
+  };
+}
+
 /** AITER's and SGLang's Triton kernels: scale = amax * fl(1 / max), code = clamp(x * fl(1 / scale)). */
 export function tritonRule(format: 'e4m3fn' | 'e4m3fnuz', max: number, floor: number = AMAX_FLOOR): QuantRule {
   return {

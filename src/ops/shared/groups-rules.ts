@@ -13,7 +13,7 @@ export type Fp8Format = 'e4m3fn' | 'e4m3fnuz';
 export const FP8_FORMATS: readonly Fp8Format[] = ['e4m3fn', 'e4m3fnuz'];
 
 /** The smallest amax that most kernels admit. */
-const AMAX_FLOOR = Math.fround(1e-10);
+export const AMAX_FLOOR: number = Math.fround(1e-10);
 
 /** DeepGEMM's. */
 const DEEPGEMM_AMAX_FLOOR = Math.fround(1e-4);

@@ -1,6 +1,5 @@
-import { APPROXIMATE, MIN_NORMAL, UNIT, type UncertainRows } from './rows-quant-bound.ts';
-
-const F32_MAX = 2 ** 128 - 2 ** 104;
+import type { ErrorBound } from '../op.ts';
+import { APPROXIMATE, emptyBound, F32_MAX, MIN_NORMAL, put, UNIT, type UncertainRows } from './rows-quant-bound.ts';
 
 /** RMSNorm of rows, `x / sqrt(mean(x^2) + eps) * weight`, with the residual already added to x. */
 export interface RmsNorm {
@@ -44,10 +43,21 @@ export function rmsNormBound({ rows, columns, x, weight, eps }: RmsNorm): Uncert
   return { rows, columns, exact, shared, own: 3 * UNIT, flushed: Float64Array.from(weight, flushedProduct) };
 }
 
+/** What a correct float32 kernel may return for the normalised rows themselves. */
+export function normOutputBound({ columns, exact, shared, own, flushed }: UncertainRows): ErrorBound {
+  const bound = emptyBound(exact.length);
+  for (let index = 0; index < exact.length; index += 1) {
+    const value = exact[index] as number;
+    const relative = (shared[Math.floor(index / columns)] as number) + own;
+    put(bound, index, value, Math.abs(value) * relative + (flushed[index % columns] as number));
+  }
+  return bound;
+}
+
 /** Relative error of `rsqrt(mean + eps)`: a square root halves what the sum of `columns` squares has gathered. */
 function inverseError(mean: number, inner: number, columns: number): number {
-  // A float32 sum of squares that overflows makes the row zero: then nothing but the sign is certain.
-  if (mean * columns > F32_MAX / 2) return 1;
+  // A float32 sum of squares that overflows makes the row zero: then nothing but the sign is certain. A NaN leaves nothing.
+  if (!(mean * columns <= F32_MAX / 2)) return 1;
   const gathered = (columns + 2) * UNIT + APPROXIMATE + MIN_NORMAL / inner;
   return gathered / 2 + APPROXIMATE;
 }

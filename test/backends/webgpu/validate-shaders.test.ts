@@ -19,6 +19,7 @@ const VARIANTS: Readonly<Record<string, readonly Readonly<Record<string, number>
     })),
   ),
   normalize_fnuz: [0, 1].map((is_scale) => ({ is_scale })),
+  ue8m0_mn_major: [0, 1].map((unpack) => ({ unpack })),
   permute: [4, 8, 16, 32, 64].flatMap((bits) => [0, 1].map((words) => ({ bits, words }))),
 };
 

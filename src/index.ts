@@ -6,6 +6,7 @@
  */
 export type { Backend, BackendId, BackendProbe, DeviceInfo, DeviceTensor, Support } from '../backends/backend.ts';
 export { BACKEND_IDS, openBackend, probeBackends } from '../backends/registry.ts';
+export * from './dispatch/index.ts';
 export {
   BackendUnavailableError,
   OperandError,

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { PreshuffleError } from '../errors.ts';
+import { LayoutMismatchError } from '../tensor/errors.ts';
 import { devices } from './devices.ts';
 import { EXIT } from './exit-codes.ts';
+import { addExplain } from './explain/command.ts';
 import { InputError } from './inputs.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 import { version } from './version.ts';
@@ -28,6 +30,7 @@ function program(setExit: (code: number) => void): Command {
     .option('--junit <file>', 'also write a JUnit XML report')
     .option('--html <file>', 'also write a self-contained HTML report')
     .option('-v, --verbose', 'list every skipped case')
+    .option('--wrong-way', 'run only incident cases, each as it went wrong: all must fail, and say where')
     .addHelpText(
       'after',
       '\nExit codes: 0 all held, 1 a mismatch, 2 a bad argument or an unusable case, 3 a requested backend is not there.',
@@ -42,6 +45,7 @@ function program(setExit: (code: number) => void): Command {
     .option('--json', 'print an array of objects')
     .action(async (options: { readonly json?: boolean }) => setExit(await devices(options)));
 
+  addExplain(root, setExit);
   return root;
 }
 
@@ -64,7 +68,8 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (!(error instanceof PreshuffleError)) throw error;
     process.stderr.write(`preshuffle: ${error.message}\n`);
-    return EXIT.usage;
+    // The argument was fine; what it describes would be misread.
+    return error instanceof LayoutMismatchError ? EXIT.mismatch : EXIT.usage;
   }
 }
 

@@ -14,11 +14,18 @@ export class LayoutMismatchError extends PreshuffleError {
   /** The conversion that mends it. */
   readonly remedy: string;
 
-  constructor(where: string, tensor: string, given: Layout, expected: readonly string[], remedy: string) {
+  /** @param problem what is wrong, where it is not that the tensor is stored in an order that this op does not read */
+  constructor(
+    where: string,
+    tensor: string,
+    given: Layout,
+    expected: readonly string[],
+    remedy: string,
+    problem: string = `but this op reads ${expected.join(' or ')}.`,
+  ) {
     super(
       'layout-mismatch',
-      `${where}: tensor "${tensor}" is stored as ${given.id} [${given.shape.join(', ')}], ` +
-        `but this op reads ${expected.join(' or ')}. ${remedy}`,
+      `${where}: tensor "${tensor}" is stored as ${given.id} [${given.shape.join(', ')}], ${problem} ${remedy}`,
     );
     this.where = where;
     this.tensor = tensor;

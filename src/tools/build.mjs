@@ -18,6 +18,7 @@ await build({
     index: 'src/index.ts',
     formats: 'src/formats/index.ts',
     layout: 'src/layout/index.ts',
+    dispatch: 'src/dispatch/index.ts',
     golden: 'src/golden/index.ts',
     io: 'src/io/index.ts',
     'io-node': 'src/io/index-node.ts',

@@ -1,9 +1,10 @@
-// Writes the generated tables of README.md and docs/layouts.md from the code: `npm run docs`. With --check it changes nothing and
+// Writes the generated tables of README.md and docs/layouts.md and the pages of docs/decisions/ from the code: `npm run docs`. With --check it changes nothing and
 // fails when a table is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { kernelFor } from '../../backends/webgpu/kernels/index.ts';
 import { catalog } from '../layout/catalog.ts';
 import { definitionOf, OP_NAMES } from '../ops/registry.ts';
+import { decisionPages } from './decision-pages.ts';
 
 function supportTable(): string {
   const rows = OP_NAMES.map((name) => {
@@ -42,6 +43,31 @@ for (const { file, name, text } of TABLES) {
   if (process.argv.includes('--check')) stale.push(file);
   else writeFileSync(file, after);
 }
+
+const pages = decisionPages();
+mkdirSync('docs/decisions', { recursive: true });
+const known = new Set(pages.map(({ file }) => file));
+const gone = readdirSync('docs/decisions')
+  .map((name) => `docs/decisions/${name}`)
+  .filter((file) => !known.has(file));
+for (const { file, text } of pages) {
+  if (current(file) === text) continue;
+  if (process.argv.includes('--check')) stale.push(file);
+  else writeFileSync(file, text);
+}
+for (const file of gone) {
+  if (process.argv.includes('--check')) stale.push(file);
+  else rmSync(file);
+}
+
+function current(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 if (stale.length > 0) {
   console.error(`out of date: ${stale.join(', ')}; run "npm run docs".`);
   process.exitCode = 1;

@@ -5,7 +5,7 @@ import { knownGoldenOps } from '../golden/bindings/index.ts';
 import type { BackendReport } from '../golden/report.ts';
 import { renderHtml } from '../golden/report-html.ts';
 import { renderJUnit } from '../golden/report-junit.ts';
-import { countCases, type GoldenFile, openGoldenFile, runGolden } from '../golden/run.ts';
+import { countCases, type GoldenFile, openGoldenFile, type RunOptions, runGolden } from '../golden/run.ts';
 import { fileSource, writeFileAtomic } from '../io/node.ts';
 import { EXIT } from './exit-codes.ts';
 import { goldenPaths, InputError } from './inputs.ts';
@@ -23,6 +23,8 @@ export interface VerifyOptions {
   /** Path of an HTML report. */
   readonly html?: string;
   readonly verbose?: boolean;
+  /** Run incident cases as they went wrong. */
+  readonly wrongWay?: boolean;
 }
 
 /** A backend that was asked for and is not there, as `--json` reports it. */
@@ -44,12 +46,20 @@ export async function verify(args: readonly string[], options: VerifyOptions): P
   const sources = await Promise.all(paths.map((path) => fileSource(path)));
   try {
     const files = await Promise.all(sources.map(openGoldenFile));
-    if (ops !== undefined && countCases(files, { ops }) === 0) {
-      throw new InputError(`no case of these files has op ${ops.join(' or ')}; nothing would be verified.`);
+    const selection: RunOptions = {
+      ...(ops === undefined ? {} : { ops }),
+      ...(options.wrongWay === true ? { wrongWay: true } : {}),
+    };
+    if (countCases(files, selection) === 0) {
+      const wanted = [
+        ...(ops === undefined ? [] : [`op ${ops.join(' or ')}`]),
+        ...(options.wrongWay === true ? ['an incident'] : []),
+      ];
+      throw new InputError(`no case of these files has ${wanted.join(' and ')}; nothing would be verified.`);
     }
     const reports: (BackendReport | MissingReport)[] = [];
     for (const id of asked ?? BACKEND_IDS) {
-      const report = await verifyOn(id, files, ops, asked !== undefined);
+      const report = await verifyOn(id, files, selection, asked !== undefined);
       if (report === undefined) continue;
       reports.push(report);
       if (options.json !== true) print(report, options.verbose === true);
@@ -92,7 +102,7 @@ function splitList(list: string): readonly string[] {
 async function verifyOn(
   id: BackendId,
   files: readonly GoldenFile[],
-  ops: readonly string[] | undefined,
+  selection: RunOptions,
   required: boolean,
 ): Promise<BackendReport | MissingReport | undefined> {
   let backend: Backend;
@@ -115,7 +125,6 @@ async function verifyOn(
       results: [],
     };
   }
-  const selection = ops === undefined ? {} : { ops };
   const progress = startProgress(id, countCases(files, selection));
   try {
     return await runGolden(backend, files, { ...selection, onResult: (result) => progress.step(result.case) });

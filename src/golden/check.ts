@@ -26,6 +26,8 @@ export interface GoldenCheck<N extends OpName = OpName> {
   readonly params: OpParams<N>;
   readonly operands: OpOperands<N>;
   readonly expect: readonly Expectation[];
+  /** The operands from which the bound is computed, where they are not those of the run. */
+  readonly boundFrom?: OpOperands<N>;
 }
 
 /** Ties `op`, `params` and `operands` of a check to one op name, so that the compiler checks them together. */

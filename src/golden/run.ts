@@ -11,6 +11,7 @@ import { CaseReader } from './case-reader.ts';
 import type { GoldenCheck } from './check.ts';
 import { type Comparison, compareTensors } from './compare.ts';
 import { GoldenCaseError } from './errors.ts';
+import { isIncident } from './incident-checks.ts';
 import { type BackendReport, type CaseResult, caseMetrics, summarize } from './report.ts';
 
 /** A golden file after its header was read: its cases, and what was wrong with it. */
@@ -37,6 +38,10 @@ export async function openGoldenFile(source: ByteSource): Promise<GoldenFile> {
 export interface RunOptions {
   /** Run only cases whose op is listed. */
   readonly ops?: readonly string[];
+  /**
+   * Run only incident cases, each as it went wrong, and hold the result against the right one: all must fail, and say where.
+   */
+  readonly wrongWay?: boolean;
   /** Called after every case, for progress. */
   readonly onResult?: (result: CaseResult) => void;
 }
@@ -47,7 +52,11 @@ export function countCases(files: readonly GoldenFile[], options: RunOptions = {
 }
 
 function selected(file: GoldenFile, options: RunOptions): readonly GoldenCase[] {
-  return file.cases.filter((entry) => options.ops === undefined || options.ops.includes(entry.op));
+  return file.cases.filter(
+    (entry) =>
+      (options.ops === undefined || options.ops.includes(entry.op)) &&
+      (options.wrongWay !== true || isIncident(entry.params)),
+  );
 }
 
 /** Runs the golden suite on one backend. Never throws for a bad case: it becomes a failed result with `invalid` set. */
@@ -64,7 +73,7 @@ export async function runGolden(
   for (const golden of files) {
     for (const error of golden.errors) push(invalidResult(backend, golden.name, error.case, '', error));
     for (const entry of selected(golden, options)) {
-      if (golden.file !== undefined) push(await runCase(backend, golden.file, entry));
+      if (golden.file !== undefined) push(await runCase(backend, golden.file, entry, options.wrongWay === true));
     }
   }
   return summarize(backend, results);
@@ -84,7 +93,12 @@ function invalidResult(backend: Backend, file: string, name: string, op: string,
   };
 }
 
-async function runCase(backend: Backend, file: SafetensorsFile, entry: GoldenCase): Promise<CaseResult> {
+async function runCase(
+  backend: Backend,
+  file: SafetensorsFile,
+  entry: GoldenCase,
+  wrongWay: boolean,
+): Promise<CaseResult> {
   const base = { case: entry.name, file: entry.file, op: entry.op, backend: backend.id, diagnosis: [] } as const;
   const started = performance.now();
   try {
@@ -95,7 +109,7 @@ async function runCase(backend: Backend, file: SafetensorsFile, entry: GoldenCas
         `op "${entry.op}" is unknown. Known ops: ${knownGoldenOps().join(', ')}. Check the spelling, or update preshuffle.`,
       );
     }
-    const checks = await bindCase(new CaseReader(file, entry));
+    const checks = await bindCase(new CaseReader(file, entry), wrongWay);
     const comparisons: { readonly check: GoldenCheck; readonly comparison: Comparison }[] = [];
     for (const check of checks) {
       const support = backend.supports(check.op, check.params, check.operands);
@@ -141,7 +155,9 @@ async function runCheck(backend: Backend, check: GoldenCheck): Promise<readonly 
 
 function boundsOf(check: GoldenCheck): Readonly<Partial<Record<string, ErrorBound>>> {
   const definition = ops[check.op as OpName] as unknown as OpDefinition;
-  return definition.bound?.(check.params, check.operands as Readonly<Record<string, Tensor>>) ?? {};
+  return (
+    definition.bound?.(check.params, (check.boundFrom ?? check.operands) as Readonly<Record<string, Tensor>>) ?? {}
+  );
 }
 
 function describeFailure(check: GoldenCheck, { metrics, first, tensor }: Comparison): string {

@@ -18,7 +18,7 @@ it.each(['cpu', 'webgpu'] as const)('every committed golden case holds on %s', a
   expect(
     report.results.filter(({ status }) => status === 'fail').map((result) => `${result.case}: ${result.reason}`),
   ).toEqual([]);
-  expect(report.cases).toBe(219);
+  expect(report.cases).toBe(273);
   const skipped = report.results.filter(({ status }) => status === 'skip');
   expect(new Set(skipped.map(({ op }) => op))).toEqual(new Set(id === 'cpu' ? [] : CPU_ONLY));
   for (const { reason } of skipped) expect(reason).toContain('MoE kernels are not in the WebGPU backend yet');

@@ -17,9 +17,10 @@ it('has no dependency cycle', () => {
   expect(output).toContain('Congratulations, no circular dependency was found in your project.');
 });
 
-it('has generated tables and shared shader blocks up to date', () => {
+it('has generated tables, shared shader blocks and golden files up to date', () => {
   expect(node('src/tools/run-ts.mjs', 'src/tools/docs-tables.ts', '--check')).toBe('');
   expect(node('src/tools/generate-shaders.mjs', '--check')).toBe('');
+  expect(node('src/tools/run-ts.mjs', 'src/tools/golden/main.ts', '--check')).toBe('');
 });
 
 it('locks dependencies without naming a registry', () => {

@@ -1,5 +1,6 @@
 import type { CaseReader } from '../case-reader.ts';
 import type { GoldenCheck } from '../check.ts';
+import { incidentChecks, isIncident } from '../incident-checks.ts';
 import type { Binding } from './binding.ts';
 import { formatBindings } from './formats.ts';
 import { fusedBindings } from './fused.ts';
@@ -25,10 +26,12 @@ export function knownGoldenOps(): readonly string[] {
   return Object.keys(BINDINGS).sort();
 }
 
-export async function bindCase(reader: CaseReader): Promise<readonly GoldenCheck[]> {
+/** @param wrongWay run incident cases as they went wrong, against the right output */
+export async function bindCase(reader: CaseReader, wrongWay = false): Promise<readonly GoldenCheck[]> {
   const binding = BINDINGS[reader.case.op];
   if (binding === undefined) throw reader.fail(`op "${reader.case.op}" is unknown.`);
-  return binding(reader);
+  const checks = await binding(reader);
+  return isIncident(reader.case.params) ? incidentChecks(reader, checks, wrongWay) : checks;
 }
 
 /** A case of op `none` holds tensors that other cases read. It passes when they can be read. */

@@ -1,4 +1,6 @@
 import { MX_SCALE_MODES } from '../../formats/mx-scale.ts';
+import type { OpParams } from '../../ops/registry.ts';
+import { GROUP_MATHS, ROW_MATHS } from '../../ops/shared/groups-rules.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CaseReader } from '../case-reader.ts';
 import { check } from '../check.ts';
@@ -17,8 +19,9 @@ function fp8(op: 'per_tensor_quant' | 'per_token_quant' | 'per_1x128_quant'): Bi
     const x = await source(reader);
     const y = await reader.tensor('y', format, { shape: x.layout.shape });
     const scale = await reader.tensor('scale', 'f32', { scaling: 'f32' });
+    const math = reader.string('math', op === 'per_1x128_quant' ? GROUP_MATHS : ROW_MATHS, 'torch');
     return [
-      check('quantised', op, { format }, { x }, [
+      check('quantised', op, { format, math } as OpParams<typeof op>, { x }, [
         { output: 'y', expected: y, compare: 'exact' },
         { output: 'scale', expected: scale, compare: 'exact' },
       ]),

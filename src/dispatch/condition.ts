@@ -44,7 +44,7 @@ export class MissingFactError extends PreshuffleError {
   }
 }
 
-/** @throws MissingFactError when a number or a version that decides was not given */
+/** @throws MissingFactError when a fact that decides was not given */
 export function evaluate<F extends object>(condition: Condition<F>, facts: F): Verdict {
   if ('not' in condition) {
     const inner = evaluate(condition.not, facts);
@@ -67,6 +67,7 @@ export function evaluate<F extends object>(condition: Condition<F>, facts: F): V
     const holds = (value !== undefined) === condition.known;
     return { holds, text: value === undefined ? `${fact} is not given` : `${fact} is ${show(value)}` };
   }
+  if (value === undefined) throw new MissingFactError(fact);
   if ('is' in condition) return verdict(value === condition.is, fact, value, show(condition.is));
   if ('oneOf' in condition) {
     const holds = condition.oneOf.some((one) => one === value);

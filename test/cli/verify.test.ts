@@ -148,7 +148,7 @@ describe('a case that cannot be used', () => {
     golden.metadata['case:odd'] = JSON.stringify({ op: 'shuffle_wieght' });
     const { status, stdout } = verify(golden.bytes());
     expect(status).toBe(2);
-    expect(stdout).toContain('case "odd": op "shuffle_wieght" is unknown. Known ops: ceil_to_ue8m0, ');
+    expect(stdout).toContain('case "odd": op "shuffle_wieght" is unknown. Known ops: act_mul_and_fp8_group_quant, ');
     expect(stdout).toContain('2 cases: 1 passed, 1 failed, 0 skipped');
   });
 

@@ -97,9 +97,13 @@ it('holds for gates from the smallest to the largest, zero rows, infinity and Na
 it('names what it cannot take', () => {
   expect(() =>
     actMulAndFp8GroupQuant.plan({}, { x: source('bf16', [2, 255], wave) }),
-  ).toThrowErrorMatchingInlineSnapshot(`[OperandError: act_mul_and_fp8_group_quant: operand "x": has rows of 255 elements [2, 255], expected an even number: the gate half, then the up half.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[OperandError: act_mul_and_fp8_group_quant: operand "x": has rows of 255 elements [2, 255], expected an even number: the gate half, then the up half.]`,
+  );
   const params = { activation: 'gelu' } as unknown as ActMulFp8GroupQuantParams;
   expect(() =>
     actMulAndFp8GroupQuant.plan(params, { x: source('bf16', [2, 256], wave) }),
-  ).toThrowErrorMatchingInlineSnapshot(`[ParameterError: act_mul_and_fp8_group_quant: parameter "activation": is "gelu", expected silu.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[ParameterError: act_mul_and_fp8_group_quant: parameter "activation": is "gelu", expected silu.]`,
+  );
 });

@@ -139,6 +139,8 @@ function scaleKernel(loops: readonly CopyLoop[], kernels: BlockKernels): Kernel 
   const tile = loops.find(({ size, from }) => size % 2 === 0 && from === 8);
   if (pair === undefined || group === undefined || row === undefined || column === undefined || tile === undefined)
     return undefined;
+  // One loop may answer two descriptions (rows of a pair 8 bytes apart look like column tiles); the kernel needs five.
+  if (new Set([pair, group, row, column, tile]).size < 5) return undefined;
   const outer = loops.filter((loop) => ![pair, group, row, column, tile].includes(loop));
   return (fromBlock, toBlock) =>
     visit(outer, fromBlock, toBlock, (from, to) => {

@@ -6,6 +6,8 @@ import {
   scaleTmaAligned,
   scaleTransposedView,
 } from './activation-scale.ts';
+import type { CatalogEntry, CatalogParams } from './catalog-entry.ts';
+import { w13CatalogEntries } from './catalog-w13.ts';
 import { gateUpInterleaved } from './gate-up.ts';
 import {
   moeShuffleWeightGfx1250,
@@ -19,31 +21,6 @@ import { columnMajor, rowMajor } from './plain.ts';
 import { shuffleScale, shuffleScaleGuinterleave, shuffleScaleN32K4 } from './scales.ts';
 import { type LayoutWarning, rowsPerExpertWarnings, weightColumnWarnings } from './shape-warnings.ts';
 import { shuffleWeight, shuffleWeightGuinterleave, shuffleWeightNK } from './weights.ts';
-
-/** What a layout may need beside the shape. */
-export interface CatalogParams {
-  /** Bits of an element. Default 8. */
-  readonly bits?: number;
-  /** Experts stacked in the rows of a scale. Default 1. */
-  readonly experts?: number;
-}
-
-/** One named layout. */
-export interface CatalogEntry {
-  readonly id: string;
-  readonly title: string;
-  readonly operand: 'any' | 'weight' | 'weight scale' | 'activation' | 'activation scale';
-  /** Upstream function. */
-  readonly source: string;
-  /** What the source leaves in the padding: a byte, nothing in particular, or there is no padding. */
-  readonly padding: number | 'undefined' | 'none';
-  /** A shape that it accepts, for pictures and tests. */
-  readonly example: readonly number[];
-  /** @throws ShapeRejectedError, ParameterError */
-  bind(shape: readonly number[], params?: CatalogParams): Layout;
-  /** Consequences of a shape that the source accepts although a kernel misreads it. */
-  warnings?(shape: readonly number[], params: CatalogParams): readonly LayoutWarning[];
-}
 
 const SHUFFLE = 'AITER aiter/ops/shuffle.py';
 
@@ -131,6 +108,7 @@ export const catalog: readonly CatalogEntry[] = [
     example: [2, 16, 8],
     bind: (shape) => gateUpInterleaved(shape),
   },
+  ...w13CatalogEntries,
   {
     id: 'shuffle_scale',
     title: 'Shuffled e8m0 scales, gate and up separated',
@@ -283,4 +261,4 @@ export function checkShape(entry: CatalogEntry, shape: readonly number[], params
   }
 }
 
-export type { LayoutWarning };
+export type { CatalogEntry, CatalogParams, LayoutWarning };

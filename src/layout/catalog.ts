@@ -31,6 +31,16 @@ export {
   shuffleScaleN32K4,
 } from './scales.ts';
 export {
+  gateUpSplitTwice,
+  type ShuffledCheckpointId,
+  type SplitTwiceId,
+  shuffledCheckpoint,
+  type W13ScaleFaultId,
+  type W13ScaleFaultOptions,
+  type W13Shuffle,
+  w13ScaleFault,
+} from './w13-faults.ts';
+export {
   type GuinterleaveId,
   type GuinterleaveOptions,
   type ShuffleWeightId,

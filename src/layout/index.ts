@@ -26,6 +26,18 @@ export {
   unravel,
 } from './mapping.ts';
 export {
+  elementAt,
+  MFMA_MAPS,
+  type MfmaEvidence,
+  type MfmaInstruction,
+  type MfmaMap,
+  type MfmaOperand,
+  mfmaMap,
+  type RegisterPlace,
+  registerOf,
+} from './mfma.ts';
+export { type MfmaTile, type MfmaWeightSizes, type ScaleLoad, scaleLoad, weightLoadByte } from './mfma-loads.ts';
+export {
   type BindOptions,
   bindPattern,
   type LayoutPattern,
@@ -36,3 +48,14 @@ export {
   ShapeRejectedError,
 } from './notation.ts';
 export { type PermuteOptions, permute } from './permute.ts';
+export {
+  describeW13,
+  describeW13Scale,
+  W13_STATES,
+  type W13LayoutId,
+  type W13State,
+  w13Layout,
+  w13ScaleLayout,
+  w13ScaleStatesOf,
+  w13StatesOf,
+} from './w13.ts';

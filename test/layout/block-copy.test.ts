@@ -6,6 +6,8 @@ import {
   shuffleScale,
   shuffleWeight,
   shuffleWeightGuinterleave,
+  shuffleWeightNK,
+  w13ScaleFault,
 } from '../../src/layout/catalog.ts';
 import type { Layout } from '../../src/layout/layout.ts';
 import { type CopyBox, planRelayout } from '../../src/layout/relayout-plan.ts';
@@ -54,6 +56,12 @@ function checkBoxes(from: Layout, to: Layout): number {
 }
 
 describe('copyInBlocks', () => {
+  it('leaves a box alone in which one loop looks like a row pair and like column tiles', () => {
+    const from = shuffleWeightNK([64, 128], { instN: 16, instK: 32 });
+    const options = { experts: 1, rows: 'gate_up_split_twice', shuffle: 'interleave' } as const;
+    expect(checkBoxes(from, w13ScaleFault([64, 128], options))).toBe(0);
+  });
+
   it.each([
     [16, 1024],
     [48, 7168],

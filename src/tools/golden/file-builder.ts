@@ -5,6 +5,7 @@ type Dtype = 'U8' | 'I16' | 'I32' | 'F32';
 
 /** How a golden file stores each element type: raw codes. */
 const STORED: Readonly<Record<string, Dtype>> = {
+  e2m1: 'U8',
   e4m3fn: 'U8',
   e4m3fnuz: 'U8',
   e8m0: 'U8',

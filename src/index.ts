@@ -16,6 +16,7 @@ export {
 } from './errors.ts';
 export * from './formats/index.ts';
 export * from './layout/index.ts';
+export * from './moe/index.ts';
 export type { ErrorBound, OpDefinition, Operands } from './ops/op.ts';
 export {
   OP_NAMES,

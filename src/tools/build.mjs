@@ -19,6 +19,7 @@ await build({
     formats: 'src/formats/index.ts',
     layout: 'src/layout/index.ts',
     dispatch: 'src/dispatch/index.ts',
+    moe: 'src/moe/index.ts',
     golden: 'src/golden/index.ts',
     io: 'src/io/index.ts',
     'io-node': 'src/io/index-node.ts',

@@ -1,34 +1,45 @@
 import { decodeArray } from '../formats/decode.ts';
 import { encodeArray } from '../formats/encode.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { asBytes, tensor } from '../tensor/make.ts';
+import { requireLayout, requireShape, requireType } from '../tensor/expect.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { asF32, asI32, asU16 } from '../tensor/views.ts';
 import type { ErrorBound, OpDefinition } from './op.ts';
-import { activate, activationError, type GatedActivation } from './shared/activation.ts';
-import { type ExpertWeight, expertLinear, expertWeight, routesByExpert } from './shared/expert-linear.ts';
+import { routesByExpert } from './shared/expert-linear.ts';
 import {
   checkFusedMoe,
   type FusedMoeInput,
   type FusedMoeOperands,
   type FusedMoeOptional,
-  type FusedMoeParams,
-  type FusedMoeSizes,
-  fusedMoeActivation,
 } from './shared/fused-moe-plan.ts';
-import { F32_MIN_NORMAL, sumError } from './shared/gemm-bound.ts';
+import { storedAs } from './shared/groups-output.ts';
+import { bf16Input, elementOf, quantizedInput, type UncertainInput } from './shared/moe-input.ts';
+import { type FusedMoeParams, moeActivation, moeQuantMode, moeScheme } from './shared/moe-params.ts';
+import {
+  type FirstStage,
+  firstStage,
+  firstStageBound,
+  type SecondStage,
+  secondStage,
+  secondStageBound,
+} from './shared/moe-stages.ts';
+import { uncertainBf16, uncertainQuantized } from './shared/moe-uncertain-input.ts';
 
 const OP = 'fused_moe_mxfp4';
 
 /**
- * Both matrix multiplications of a mixture of experts with MXFP4 weights and bf16 activations (a16w4).
+ * Both matrix multiplications of a mixture of experts with MXFP4 weights.
  *
  * For each token t and slot s with expert e = topk_ids[t, s]:
- * `z = x[t] @ w1[e].T + w1_bias[e]`, `h[t, s] = bf16(act(z[:I], z[I:]))`, and
- * `y[t] = bf16(sum_s topk_weights[t, s] * (h[t, s] @ w2[e].T + w2_bias[e]))`.
+ * `z = q(x[t]) @ w1[e].T + w1_bias[e]`, `h[t, s] = bf16(act(z[:I], z[I:]))`, and
+ * `y[t] = bf16(sum_s topk_weights[t, s] * (q(h[t, s]) @ w2[e].T + w2_bias[e]))`. q is nothing in scheme a16w4; it quantises in
+ * blocks of 32 as `mxfp8_quant` (a8w4) or `mxfp4_quant` (a4w4) with mode `quantMode`. In a8w4 only RoundUp and Ceil keep every
+ * element in the range of e4m3fn: what is beyond becomes NaN, as in `mxfp8_quant`.
  *
- * x is bf16 [T, H]; w1 e2m1 [E, 2I, H] with the I gate rows before the I up rows; w2 e2m1 [E, H, I]; scales e8m0, one
- * for 32 columns; biases f32 [E, rows], optional; topk_ids i32 and topk_weights f32 [T, topk]. All row-major. Outputs: h
- * bf16 [T, topk, I] and y bf16 [T, H]. Routes to experts outside 0 .. E - 1 (expert parallelism) contribute zero.
+ * x is bf16 [T, H]; w1 e2m1 [E, 2 I, H] with w1_scale in the layouts that `moe_stage1_mxfp4` reads, w2 e2m1 [E, H, I] with w2_scale in
+ * those of `moe_stage2_mxfp4`; biases f32 [E, rows], optional, that of w1 separated; topk_ids i32 and topk_weights f32 [T, topk].
+ * Outputs: h bf16 [T, topk, I], before it is quantised, and y bf16 [T, H]. Routes to experts outside 0 .. E - 1 (expert parallelism)
+ * contribute zero.
  */
 export const fusedMoeMxfp4: OpDefinition<FusedMoeParams, FusedMoeInput, 'h' | 'y', FusedMoeOptional> = {
   name: OP,
@@ -38,7 +49,9 @@ export const fusedMoeMxfp4: OpDefinition<FusedMoeParams, FusedMoeInput, 'h' | 'y
   optional: ['w1_bias', 'w2_bias'],
   outputs: ['h', 'y'],
   plan(params, operands) {
-    fusedMoeActivation(OP, params);
+    moeScheme(OP, params);
+    moeQuantMode(OP, params);
+    moeActivation(OP, params);
     const { tokens, topk, inter, hidden } = checkFusedMoe(OP, operands);
     return {
       h: { name: 'h', type: 'bf16', layout: rowMajor([tokens, topk, inter]) },
@@ -47,151 +60,65 @@ export const fusedMoeMxfp4: OpDefinition<FusedMoeParams, FusedMoeInput, 'h' | 'y
   },
   reference(params, operands) {
     const { h, y } = fusedMoeMxfp4.plan(params, operands);
-    const problem = readProblem(params, operands);
-    const hCodes = encodeArray('bf16', firstStage(problem));
-    const sums = secondStage(problem, decodeArray('bf16', hCodes));
-    return {
-      h: tensor(h.name, h.type, h.layout, asBytes(hCodes)),
-      y: tensor(y.name, y.type, y.layout, asBytes(encodeArray('bf16', sums))),
-    };
+    const { first, second } = stagesOf(params, operands);
+    const codes = encodeArray('bf16', firstStage(first));
+    const input = stageInput(params, decodeArray('bf16', codes), h.layout.shape.at(-1) ?? 1);
+    return { h: storedAs(h, codes), y: storedAs(y, encodeArray('bf16', secondStage(second(input)))) };
   },
   bound(params, operands) {
     fusedMoeMxfp4.plan(params, operands);
-    const problem = readProblem(params, operands);
-    const h = firstStageBound(problem);
-    return { h, y: secondStageBound(problem, h) };
+    const { first, second } = stagesOf(params, operands);
+    const h = firstStageBound(first);
+    return { h, y: secondStageBound(second(uncertainH(params, h, first.product.weight.rows / 2))) };
   },
 };
 
-interface Problem {
-  readonly sizes: FusedMoeSizes;
-  readonly activation: GatedActivation;
-  readonly x: Float32Array;
-  readonly w1: ExpertWeight;
-  readonly w2: ExpertWeight;
-  readonly routes: readonly (readonly number[])[];
-  readonly topkWeights: Float32Array;
+/**
+ * The bound of y for an implementation whose h is known. Far tighter than that of the op for large sizes, where nearly every h may be
+ * one bf16 code off: hold an implementation's h against the op's bound, and its y against this one.
+ *
+ * @param h bf16 [T, topk, I], as the implementation returned it
+ * @throws OperandError, ParameterError, LayoutMismatchError
+ */
+export function fusedMoeBoundGivenH(params: FusedMoeParams, operands: FusedMoeOperands, h: Tensor): ErrorBound {
+  const { layout } = fusedMoeMxfp4.plan(params, operands).h;
+  requireType(OP, h, 'bf16');
+  requireShape(OP, h, layout.shape, 'T, topk, I');
+  requireLayout(OP, h, layout);
+  const input = stageInput(params, decodeArray('bf16', asU16(h)), layout.shape.at(-1) ?? 1);
+  return secondStageBound(stagesOf(params, operands).second(input));
 }
 
-function readProblem(params: FusedMoeParams, operands: FusedMoeOperands): Problem {
-  const sizes = checkFusedMoe(OP, operands);
+/** Both stages; the second from what it reads as h. */
+function stagesOf(
+  params: FusedMoeParams,
+  operands: FusedMoeOperands,
+): { readonly first: FirstStage; readonly second: (h: UncertainInput) => SecondStage } {
+  const { w1, w2, tokens, topk, experts, hidden } = checkFusedMoe(OP, operands);
+  const routed = { routes: routesByExpert(asI32(operands.topk_ids), experts), count: tokens * topk };
+  const input = stageInput(params, decodeArray('bf16', asU16(operands.x)), hidden);
   return {
-    sizes,
-    activation: fusedMoeActivation(OP, params),
-    x: decodeArray('bf16', asU16(operands.x)),
-    w1: expertWeight(operands.w1, operands.w1_scale, operands.w1_bias),
-    w2: expertWeight(operands.w2, operands.w2_scale, operands.w2_bias),
-    routes: routesByExpert(asI32(operands.topk_ids), sizes.experts),
-    topkWeights: asF32(operands.topk_weights),
+    first: {
+      product: { ...routed, input, rowOf: (route) => Math.floor(route / topk), weight: w1 },
+      activation: moeActivation(OP, params),
+    },
+    second: (h) => ({
+      product: { ...routed, input: h, rowOf: (route) => route, weight: w2 },
+      topk,
+      topkWeights: asF32(operands.topk_weights),
+    }),
   };
 }
 
-/** Gate and up sums of every route, before the activation: [T * topk, 2I]. */
-function gateUpSums(problem: Problem, magnitudes: boolean): Float64Array {
-  const { sizes, x, w1, routes } = problem;
-  const { tokens, topk } = sizes;
-  const input = magnitudes ? x.map(Math.abs) : x;
-  return expertLinear(input, (route) => Math.floor(route / topk), routes, tokens * topk, w1, { magnitudes });
+/** x or h as the multiplication reads it. */
+function stageInput(params: FusedMoeParams, bf16: Float32Array, columns: number): UncertainInput {
+  const scheme = moeScheme(OP, params);
+  if (scheme === 'a16w4') return bf16Input(bf16, columns);
+  return quantizedInput(bf16, columns, elementOf(scheme), moeQuantMode(OP, params));
 }
 
-/** The exact h, before its rounding to bf16. */
-function firstStage(problem: Problem): Float64Array {
-  const { inter } = problem.sizes;
-  return activated(problem, gateUpSums(problem, false), (gate, up) => activate(problem.activation, gate, up), inter);
-}
-
-/** Applies a function of the indices of gate and up to every element of h. Dropped routes stay 0. */
-function activated(
-  problem: Problem,
-  sums: Float64Array,
-  compute: (gate: number, up: number, gateIndex: number, upIndex: number) => number,
-  inter: number,
-): Float64Array {
-  const h = new Float64Array(sums.length / 2);
-  for (const own of problem.routes) {
-    for (const route of own) {
-      const start = route * 2 * inter;
-      for (let i = 0; i < inter; i += 1) {
-        const gate = start + i;
-        const up = gate + inter;
-        h[route * inter + i] = compute(sums[gate] as number, sums[up] as number, gate, up);
-      }
-    }
-  }
-  return h;
-}
-
-function firstStageBound(problem: Problem): ErrorBound {
-  const { hidden, inter } = problem.sizes;
-  const sums = gateUpSums(problem, false);
-  const magnitudes = gateUpSums(problem, true);
-  const exact = activated(problem, sums, (gate, up) => activate(problem.activation, gate, up), inter);
-  const gamma = sumError(hidden, 4);
-  const off = (index: number): number => gamma * (magnitudes[index] as number) + hidden * F32_MIN_NORMAL;
-  const error = activated(
-    problem,
-    sums,
-    (gate, up, gateIndex, upIndex) => activationError(problem.activation, gate, up, off(gateIndex), off(upIndex)),
-    inter,
-  );
-  return { exact, error: withoutNonFinite(exact, error) };
-}
-
-/** The weighted sum over the slots, before its rounding to bf16. */
-function secondStage(problem: Problem, h: Float32Array): Float64Array {
-  const { sizes, w2, routes } = problem;
-  const perRoute = expertLinear(h, (route) => route, routes, sizes.tokens * sizes.topk, w2);
-  return weighted(problem, perRoute, (weight) => weight);
-}
-
-/** `sum_s weight(topk_weights[t, s]) * perRoute[t, s]`, dropped routes left out. */
-function weighted(problem: Problem, perRoute: Float64Array, weight: (value: number) => number): Float64Array {
-  const { tokens, topk, hidden } = problem.sizes;
-  const y = new Float64Array(tokens * hidden);
-  const routed = new Set(problem.routes.flat());
-  for (let route = 0; route < tokens * topk; route += 1) {
-    if (!routed.has(route)) continue;
-    const factor = weight(problem.topkWeights[route] as number);
-    const start = Math.floor(route / topk) * hidden;
-    for (let n = 0; n < hidden; n += 1)
-      y[start + n] = (y[start + n] as number) + factor * (perRoute[route * hidden + n] as number);
-  }
-  return y;
-}
-
-/**
- * The second stage reads h as bf16. Where the exact h lies within its error of a tie, the neighbouring code is as
- * right as ours: the difference is an error of the input here, and passes through |w2|.
- */
-function secondStageBound(problem: Problem, hBound: ErrorBound): ErrorBound {
-  const { sizes, w2, routes } = problem;
-  const { inter, topk, tokens } = sizes;
-  const round = (offset: -1 | 0 | 1): Float32Array =>
-    decodeArray(
-      'bf16',
-      encodeArray(
-        'bf16',
-        hBound.exact.map((value, i) => value + offset * (hBound.error[i] as number)),
-      ),
-    );
-  const h = round(0);
-  const low = round(-1);
-  const high = round(1);
-  const exact = secondStage(problem, h);
-
-  const gamma = sumError(inter, topk + 6);
-  const inputError = Float64Array.from(h, (value, i) => {
-    const spread = Math.max((high[i] as number) - value, value - (low[i] as number));
-    return spread + gamma * (Math.abs(value) + spread);
-  });
-  const biasError = { ...w2, bias: w2.bias?.map((value) => value * gamma) };
-  const perRoute = expertLinear(inputError, (route) => route, routes, tokens * topk, biasError, { magnitudes: true });
-  const flushed = inter * topk * F32_MIN_NORMAL;
-  const error = weighted(problem, perRoute, Math.abs).map((value) => value + flushed);
-  return { exact, error: withoutNonFinite(exact, error) };
-}
-
-/** Infinite and NaN results have no neighbourhood. */
-function withoutNonFinite(exact: Float64Array, error: Float64Array): Float64Array {
-  return error.map((value, i) => (Number.isFinite(exact[i] as number) ? value : 0));
+function uncertainH(params: FusedMoeParams, h: ErrorBound, columns: number): UncertainInput {
+  const scheme = moeScheme(OP, params);
+  if (scheme === 'a16w4') return uncertainBf16(h, columns);
+  return uncertainQuantized(h, columns, elementOf(scheme), moeQuantMode(OP, params));
 }

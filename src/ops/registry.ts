@@ -16,6 +16,8 @@ import { gemmA8w8Blockscale } from './gemm-a8w8-blockscale.ts';
 import { gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale-bpreshuffle.ts';
 import { gemmA8w8Bpreshuffle } from './gemm-a8w8-bpreshuffle.ts';
 import { moeSorting } from './moe-sorting.ts';
+import { moeStage1Mxfp4 } from './moe-stage1-mxfp4.ts';
+import { moeStage2Mxfp4 } from './moe-stage2-mxfp4.ts';
 import { mxScale } from './mx-scale.ts';
 import { mxfp4Quant } from './mxfp4-quant.ts';
 import { mxfp8Quant } from './mxfp8-quant.ts';
@@ -29,6 +31,7 @@ import { perTokenQuant } from './per-token-quant.ts';
 import { permute } from './permute.ts';
 import { requantWeightUe8m0 } from './requant-weight-ue8m0.ts';
 import { swiglu } from './swiglu.ts';
+import { topkSoftmax } from './topk-softmax.ts';
 import { unpackUe8m0Scale } from './unpack-ue8m0-scale.ts';
 
 /** Every op by the name under which backends and golden files know it. */
@@ -51,6 +54,8 @@ export interface OpTable {
   readonly gemm_a8w8_blockscale_bpreshuffle: typeof gemmA8w8BlockscaleBpreshuffle;
   readonly gemm_a8w8_bpreshuffle: typeof gemmA8w8Bpreshuffle;
   readonly moe_sorting: typeof moeSorting;
+  readonly moe_stage1_mxfp4: typeof moeStage1Mxfp4;
+  readonly moe_stage2_mxfp4: typeof moeStage2Mxfp4;
   readonly mx_scale: typeof mxScale;
   readonly mxfp4_quant: typeof mxfp4Quant;
   readonly mxfp8_quant: typeof mxfp8Quant;
@@ -63,6 +68,7 @@ export interface OpTable {
   readonly permute: typeof permute;
   readonly requant_weight_ue8m0: typeof requantWeightUe8m0;
   readonly swiglu: typeof swiglu;
+  readonly topk_softmax: typeof topkSoftmax;
   readonly unpack_ue8m0_scale: typeof unpackUe8m0Scale;
 }
 
@@ -85,6 +91,8 @@ export const ops: OpTable = {
   gemm_a8w8_blockscale_bpreshuffle: gemmA8w8BlockscaleBpreshuffle,
   gemm_a8w8_bpreshuffle: gemmA8w8Bpreshuffle,
   moe_sorting: moeSorting,
+  moe_stage1_mxfp4: moeStage1Mxfp4,
+  moe_stage2_mxfp4: moeStage2Mxfp4,
   mx_scale: mxScale,
   mxfp4_quant: mxfp4Quant,
   mxfp8_quant: mxfp8Quant,
@@ -97,6 +105,7 @@ export const ops: OpTable = {
   permute,
   requant_weight_ue8m0: requantWeightUe8m0,
   swiglu,
+  topk_softmax: topkSoftmax,
   unpack_ue8m0_scale: unpackUe8m0Scale,
 };
 

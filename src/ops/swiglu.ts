@@ -26,7 +26,7 @@ export const swiglu: OpDefinition<SwigluParams, 'glu' | 'linear', 'y'> = {
   inputs: ['glu', 'linear'],
   outputs: ['y'],
   plan(params, operands) {
-    kindOf(params);
+    swigluActivation(params);
     const glu = requireOperand(OP, operands, 'glu');
     const linear = requireOperand(OP, operands, 'linear');
     const { shape } = glu.layout;
@@ -39,7 +39,7 @@ export const swiglu: OpDefinition<SwigluParams, 'glu' | 'linear', 'y'> = {
   },
   reference(params, operands) {
     const { y } = swiglu.plan(params, operands);
-    const kind = kindOf(params);
+    const kind = swigluActivation(params);
     const glu = asF32(operands.glu);
     const linear = asF32(operands.linear);
     const values = glu.map((gate, index) => activate(kind, gate, linear[index] as number));
@@ -47,7 +47,7 @@ export const swiglu: OpDefinition<SwigluParams, 'glu' | 'linear', 'y'> = {
   },
   bound(params, operands) {
     swiglu.plan(params, operands);
-    const kind = kindOf(params);
+    const kind = swigluActivation(params);
     const glu = asF32(operands.glu);
     const linear = asF32(operands.linear);
     const exact = new Float64Array(glu.length);
@@ -62,7 +62,8 @@ export const swiglu: OpDefinition<SwigluParams, 'glu' | 'linear', 'y'> = {
   },
 };
 
-function kindOf(params: SwigluParams): GatedActivation {
+/** Checks the parameters and gives the activation they stand for. */
+export function swigluActivation(params: SwigluParams): GatedActivation {
   const { alpha = 1.702, limit = 7 } = params;
   if (!Number.isFinite(alpha)) throw new ParameterError(OP, 'alpha', `is ${alpha}, expected a finite number.`);
   if (!(limit >= 0)) throw new ParameterError(OP, 'limit', `is ${limit}, expected a number that is not negative.`);

@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { encodeArray } from '../../src/formats/encode.ts';
-import { gateUpInterleaved, rowMajor, shuffleWeight } from '../../src/layout/catalog.ts';
+import { gateUpInterleaved, rowMajor, shuffleScale, shuffleWeight } from '../../src/layout/catalog.ts';
 import { fusedMoeMxfp4 } from '../../src/ops/fused-moe-mxfp4.ts';
 import type { FusedMoeParams } from '../../src/ops/shared/fused-moe-plan.ts';
 import { assume, tensorFrom } from '../../src/tensor/make.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { stored, valuesOf } from './gemm-moe-support.ts';
-
-type Name = 'x' | 'w1' | 'w1_scale' | 'w1_bias' | 'w2' | 'w2_scale' | 'w2_bias' | 'topk_ids' | 'topk_weights';
-type Operands = Record<Name, Tensor>;
-
-const bf16 = (name: string, shape: readonly number[], values: Float32Array): Tensor =>
-  tensorFrom(name, 'bf16', shape, encodeArray('bf16', values));
+import { bf16, FAMILIES, inFamily, type MoeOperands as Operands } from './moe-support.ts';
 
 /** Bytes `(i * a + (i >> 8) * b + c) & 255`. */
 const pattern = (count: number, a = 131, b = 17, c = 7): Uint8Array =>
@@ -128,16 +122,61 @@ describe('fused_moe_mxfp4 end to end', () => {
     expect(logitsDiff(exactY(swapped), exactY(right))).toBeCloseTo(1.316, 2);
   });
 
-  it('refuses interleaved rows that say so', () => {
-    expect(() => fusedMoeMxfp4.plan(swiglu, { ...right, w1: problem.w1 })).toThrow(
-      /^fused_moe_mxfp4: tensor "w1" is stored as \S+ \[2, 256, 128\], but this op reads row-major\. Permute it to rowMajor\(\[2, 256, 128\]\), with all gate rows before all up rows; weight, scale and bias move together\.$/,
-    );
+  it('reads the checkpoint order as it is, and every shuffle', () => {
+    for (const family of FAMILIES) {
+      const [w1, w1_scale] = inFamily(right.w1, right.w1_scale, family);
+      const [w2, w2_scale] = inFamily(right.w2, right.w2_scale, 'shuffled-separated');
+      expect(exactY({ ...right, w1, w1_scale, w2, w2_scale })).toEqual(exactY(right));
+    }
+    const { w1, w1_scale } = problem;
+    expect(exactY({ ...right, w1, w1_scale })).toEqual(exactY(right));
   });
 
-  it('refuses a shuffled second weight', () => {
+  it.each([
+    [
+      'RoundUp',
+      [-1.18213, -0.43164, -1.3103, 1.86914],
+      [-2.60449, 1.29688, -0.18066, -1.60034],
+      4.6166,
+      757.68,
+      0.0129,
+    ],
+    ['Even', [-1.40479, -0.44702, -1.32788, 1.59961], [-2.5498, 1.40234, -0.13574, -1.6062], 5.7697, 737.207, 0.0098],
+  ] as const)('gives the printed digits of a4w4 %s', (quantMode, first, last, sum, squares, difference) => {
+    const y = fusedMoeMxfp4.bound!({ ...swiglu, scheme: 'a4w4', quantMode }, right).y!.exact;
+    for (const [i, value] of first.entries()) expect(y[i]).toBeCloseTo(value, 4);
+    for (const [i, value] of last.entries()) expect(y[2 * 128 + 124 + i]).toBeCloseTo(value, 4);
+    expect(y.reduce((total, value) => total + value, 0)).toBeCloseTo(sum, 3);
+    expect(y.reduce((total, value) => total + value * value, 0)).toBeCloseTo(squares, 2);
+    expect(logitsDiff(y, exactY(right))).toBeCloseTo(difference, 3);
+  });
+
+  it('shows what a kernel of the other gate mode makes of shuffled weights', () => {
+    const [w1, w1_scale] = inFamily(right.w1, right.w1_scale, 'shuffled-guinterleave');
+    const misread = {
+      ...right,
+      w1: assume(w1, { type: 'e2m1', layout: shuffleWeight(w1.layout.shape, { bits: 4 }) }),
+      // The groups of 32 rows are the same without the padding to 256 rows, of which there is none here.
+      w1_scale: assume(w1_scale, { type: 'e8m0', layout: shuffleScale(w1_scale.layout.shape) }),
+    };
+    expect(logitsDiff(exactY(misread), exactY(right))).toBeCloseTo(0.952, 2);
+  });
+
+  it('shows what a second de-interleave makes of them', () => {
+    const twice = { ...right };
+    for (const name of FIRST_HALF) {
+      const { type, layout } = right[name];
+      twice[name] = stored(assume(right[name], { type, layout: gateUpInterleaved(layout.shape) }), layout);
+    }
+    expect(logitsDiff(exactY(twice), exactY(right))).toBeCloseTo(0.831, 2);
+  });
+
+  it('refuses a shuffled second weight with plain scales', () => {
     const w2 = stored(right.w2, shuffleWeight([2, 128, 128], { bits: 4 }));
     expect(() => fusedMoeMxfp4.plan(swiglu, { ...right, w2 })).toThrow(
-      /^fused_moe_mxfp4: tensor "w2" is stored as shuffle_weight\S* \[2, 128, 128\], but this op reads row-major\. Permute it to rowMajor\(\[2, 128, 128\]\); weight, scale and bias move together\.$/,
+      'fused_moe_mxfp4: tensor "w2_scale" is stored as row-major [2, 128, 4], but its weight "w2" is stored as shuffle_weight(16,16), ' +
+        'which goes with shuffle_scale scales. Permute the scales to shuffleScale([256, 4]), or store the weights as the scales are; ' +
+        'weight and scale move together.',
     );
   });
 });

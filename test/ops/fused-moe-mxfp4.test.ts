@@ -179,10 +179,11 @@ describe('fused_moe_mxfp4 refuses', () => {
       fusedMoeMxfp4.plan({ activation: 'silu', ...params } as FusedMoeParams, { ...good, ...operands } as Operands);
 
   it.each([
-    [{ activation: 'gelu' }, 'parameter "activation": is "gelu", expected silu or swiglu.'],
+    [{ activation: 'relu' }, 'parameter "activation": is "relu", expected silu or swiglu or gelu.'],
+    [{ scheme: 'a8w8' }, 'parameter "scheme": is "a8w8", expected a16w4 or a8w4 or a4w4.'],
     [
-      { scheme: 'a4w4' },
-      'parameter "scheme": is "a4w4", expected a16w4 (bf16 activations, MXFP4 weights). Quantised activations (a4w4, a8w4) are not implemented yet.',
+      { quantMode: 'RoundNearest' },
+      'parameter "quantMode": is "RoundNearest", expected RoundDown or RoundUp or Even or Ceil.',
     ],
     [{ swiglu_limit: -1 }, 'parameter "swiglu_limit": is -1, expected a number that is not negative.'],
   ])('%j', (params, message) => {
@@ -202,7 +203,7 @@ describe('fused_moe_mxfp4 refuses', () => {
       'fused_moe_mxfp4: operand "w2": has shape [3, 64, 64], expected [3, 64, 32] (E, H, I of x and w1).',
     );
     expect(refuse({ w2_scale: tensorFrom('w2_scale', 'e8m0', [3, 64, 2], new Uint8Array(384)) })).toThrow(
-      'fused_moe_mxfp4: operand "w2_scale": has shape [3, 64, 2], expected [3, 64, 1] (E, rows, columns / 32 of w2).',
+      'fused_moe_mxfp4: operand "w2_scale": has shape [3, 64, 2], but its weight "w2" has [3, 64, 32]: expected [3, 64, 1] (E, rows, columns / 32), or [192, 1] where the scales are shuffled.',
     );
     expect(refuse({ w1_bias: tensorFrom('w1_bias', 'f32', [3, 32], new Float32Array(96)) })).toThrow(
       'fused_moe_mxfp4: operand "w1_bias": has shape [3, 32], expected [3, 64] (E, rows of w1).',
@@ -214,7 +215,7 @@ describe('fused_moe_mxfp4 refuses', () => {
 
   it('bf16 biases, which lose precision silently', () => {
     expect(refuse({ w1_bias: bf16('w1_bias', [3, 64], new Float32Array(192)) })).toThrow(
-      'fused_moe_mxfp4: operand "w1_bias": is bf16, expected f32. Convert it with encode, or assume() the type if the bytes are right.',
+      'fused_moe_mxfp4: operand "w1_bias": is bf16, expected f32; AITER says "MoE bias must be fp32". Convert it with encode.',
     );
   });
 });

@@ -1,5 +1,9 @@
+import { MX_SCALE_MODES } from '../../formats/mx-scale.ts';
+import { FLOAT_SOURCES } from '../../ops/shared/rows.ts';
+import { ROUTING_ORDERS } from '../../ops/topk-softmax.ts';
 import { check } from '../check.ts';
 import type { Binding } from './binding.ts';
+import { activationOf, activations, downWeights, gateUpWeights, moeSizes, routed, schemeOf } from './moe-operands.ts';
 
 const swiglu: Binding = async (reader) => {
   const glu = await reader.tensor('glu', 'f32');
@@ -27,32 +31,60 @@ const moeSorting: Binding = async (reader) => {
   ];
 };
 
-const fusedMoe: Binding = async (reader) => {
-  const [T, E, topk, I, H] = ['tokens', 'experts', 'topk', 'inter', 'hidden'].map((name) => reader.count(name)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
+/** Ids are exact; weights lie within the bound. */
+const topkSoftmax: Binding = async (reader) => {
+  const [T, E, topk] = [reader.count('tokens'), reader.count('experts'), reader.count('topk')];
+  const logits = await reader.tensor('logits', reader.string('src', FLOAT_SOURCES, 'f32'), { shape: [T, E] });
+  const params = {
+    topk,
+    renormalize: reader.flag('renormalize', true),
+    order: reader.string('order', ROUTING_ORDERS, 'softmax-topk'),
+  };
+  return [
+    check('routing', 'topk_softmax', params, { logits }, [
+      { output: 'ids', expected: await reader.tensor('ids', 'i32', { shape: [T, topk] }), compare: 'exact' },
+      { output: 'weights', expected: await reader.tensor('weights', 'f32', { shape: [T, topk] }), compare: 'bound' },
+    ]),
   ];
-  const optional = async (name: string, shape: readonly number[]) =>
-    reader.has(name) ? { [name]: await reader.tensor(name, 'f32', { shape }) } : {};
+};
+
+const stage1: Binding = async (reader) => {
+  const { T, E, topk, I, H } = moeSizes(reader);
+  const params = { ...activationOf(reader), scheme: schemeOf(reader) };
+  const operands = {
+    ...(await activations(reader, 'x', params.scheme, [T, H])),
+    ...(await gateUpWeights(reader, 'w13', [E, 2 * I, H])),
+    topk_ids: await reader.tensor('topk_ids', 'i32', { shape: [T, topk] }),
+  };
+  const h = await reader.tensor('h', 'bf16', { shape: [T, topk, I] });
+  return [check('h', 'moe_stage1_mxfp4', params, operands, [{ output: 'h', expected: h, compare: 'bound' }])];
+};
+
+const stage2: Binding = async (reader) => {
+  const { T, E, topk, I, H } = moeSizes(reader);
+  const params = { scheme: schemeOf(reader) };
+  const operands = {
+    ...(await activations(reader, 'h', params.scheme, [T, topk, I])),
+    ...(await downWeights(reader, 'w2', [E, H, I], ['weight_layout', 'scale_layout'])),
+    ...(await routed(reader, [T, topk])),
+  };
+  const y = await reader.tensor('y', 'bf16', { shape: [T, H] });
+  return [check('y', 'moe_stage2_mxfp4', params, operands, [{ output: 'y', expected: y, compare: 'bound' }])];
+};
+
+/** `weight_layout` and `scale_layout` are those of w1; w2 has `w2_layout` and `w2_scale_layout`. */
+const fusedMoe: Binding = async (reader) => {
+  const { T, E, topk, I, H } = moeSizes(reader);
   const operands = {
     x: await reader.tensor('x', 'bf16', { shape: [T, H] }),
-    w1: await reader.tensor('w1', 'e2m1', { shape: [E, 2 * I, H] }),
-    w1_scale: await reader.tensor('w1_scale', 'e8m0', { shape: [E, 2 * I, H / 32], scaling: 'e8m0' }),
-    w2: await reader.tensor('w2', 'e2m1', { shape: [E, H, I] }),
-    w2_scale: await reader.tensor('w2_scale', 'e8m0', { shape: [E, H, I / 32], scaling: 'e8m0' }),
-    topk_ids: await reader.tensor('topk_ids', 'i32', { shape: [T, topk] }),
-    topk_weights: await reader.tensor('topk_weights', 'f32', { shape: [T, topk] }),
-    ...(await optional('w1_bias', [E, 2 * I])),
-    ...(await optional('w2_bias', [E, H])),
+    ...(await gateUpWeights(reader, 'w1', [E, 2 * I, H])),
+    ...(await downWeights(reader, 'w2', [E, H, I], ['w2_layout', 'w2_scale_layout'])),
+    ...(await routed(reader, [T, topk])),
   };
-  const limit = reader.case.params['swiglu_limit'] === undefined ? {} : { swiglu_limit: reader.number('swiglu_limit') };
   const params = {
-    activation: reader.string('activation', ['silu', 'swiglu']),
-    scheme: reader.string('scheme', ['a16w4'], 'a16w4'),
-    ...limit,
+    ...activationOf(reader),
+    scheme: schemeOf(reader),
+    quantMode: reader.string('quantMode', MX_SCALE_MODES, 'RoundUp'),
   };
   const y = await reader.tensor('y', 'bf16', { shape: [T, H] });
   const h = reader.has('h') ? await reader.tensor('h', 'bf16', { shape: [T, topk, I] }) : undefined;
@@ -67,5 +99,8 @@ const fusedMoe: Binding = async (reader) => {
 export const moeBindings: Readonly<Record<string, Binding>> = {
   swiglu,
   moe_sorting: moeSorting,
+  moe_stage1_mxfp4: stage1,
+  moe_stage2_mxfp4: stage2,
+  topk_softmax: topkSoftmax,
   fused_moe_mxfp4: fusedMoe,
 };

@@ -20,6 +20,7 @@ export type Condition<F extends object> =
   | { readonly fact: Name<F>; readonly contains: string }
   | { readonly fact: Name<F>; readonly atLeast: number }
   | { readonly fact: Name<F>; readonly below: number }
+  | { readonly fact: Name<F>; readonly belowFact: Name<F> }
   | { readonly fact: Name<F>; readonly multipleOf: number }
   | { readonly fact: Name<F>; readonly versionAtLeast: string }
   | { readonly shapeIn: ShapeTable }
@@ -89,6 +90,10 @@ export function evaluate<F extends object>(condition: Condition<F>, facts: F): V
   const given = numberOf(values, fact);
   if ('atLeast' in condition) return verdict(given >= condition.atLeast, fact, given, `at least ${condition.atLeast}`);
   if ('below' in condition) return verdict(given < condition.below, fact, given, `below ${condition.below}`);
+  if ('belowFact' in condition) {
+    const limit = numberOf(values, condition.belowFact);
+    return verdict(given < limit, fact, given, `below ${condition.belowFact} = ${limit}`);
+  }
   if ('multipleOf' in condition) {
     return verdict(given % condition.multipleOf === 0, fact, given, `a multiple of ${condition.multipleOf}`);
   }
@@ -115,6 +120,7 @@ export function describeCondition<F extends object>(condition: Condition<F>): st
   if ('versionAtLeast' in condition) return `${fact} at least ${condition.versionAtLeast}`;
   if ('atLeast' in condition) return `${fact} at least ${condition.atLeast}`;
   if ('below' in condition) return `${fact} below ${condition.below}`;
+  if ('belowFact' in condition) return `${fact} below ${condition.belowFact}`;
   if ('multipleOf' in condition) return `${fact} a multiple of ${condition.multipleOf}`;
   return `${fact} above the limit of (n, k) in the ${condition.aboveLimitOf.id}`;
 }

@@ -1,6 +1,13 @@
 import type { AnyFacts, AnyRule, DecisionTable } from './rule.ts';
 import { gemmBackend } from './rules/gemm-backend.ts';
 import { linearFp8Block } from './rules/linear-fp8-block.ts';
+import { moeActivationType, moeRequant } from './rules/moe-activation-type.ts';
+import { flydslPads, moeBias } from './rules/moe-bias.ts';
+import { gateMode, guItlv } from './rules/moe-gate-mode.ts';
+import { moeKernel } from './rules/moe-kernel.ts';
+import { ck2StagesInstance, ckTileLaunch, swigluLimit } from './rules/moe-kernel-limits.ts';
+import { moeDeinterleave, moeFlag, moeShuffle } from './rules/moe-load.ts';
+import { moeScaleRounding } from './rules/moe-scale-rounding.ts';
 import { emptyBatch, normPath, quantFormatDetection } from './rules/quant-format.ts';
 import { givenScale, producedScale } from './rules/scale-contract.ts';
 import { deepgemmLinear, trtllmLinear, ue8m0Requant } from './rules/ue8m0.ts';
@@ -30,4 +37,18 @@ export const DECISIONS: readonly AnyDecisionTable[] = [
   general(quantFormatDetection),
   general(normPath),
   general(emptyBatch),
+  general(guItlv),
+  general(gateMode),
+  general(moeDeinterleave),
+  general(moeShuffle),
+  general(moeFlag),
+  general(moeActivationType),
+  general(moeKernel),
+  general(ckTileLaunch),
+  general(ck2StagesInstance),
+  general(moeBias),
+  general(swigluLimit),
+  general(flydslPads),
+  general(moeScaleRounding),
+  general(moeRequant),
 ];

@@ -152,28 +152,33 @@ function requireFormat(plan: Plan): void {
 }
 
 /** Holds a given tensor against what the plan says about it. */
-function requireGiven(wanted: PlanTensor, given: Tensor | undefined, names: readonly string[]): Tensor {
+export function requireGiven(
+  wanted: PlanTensor,
+  given: Tensor | undefined,
+  names: readonly string[],
+  where = 'runPlan',
+): Tensor {
   if (given === undefined) {
     throw new OperandError(
-      'runPlan',
+      where,
       wanted.name,
       `missing. The plan needs ${names.join(', ')}: "${wanted.name}" is ${wanted.type} [${wanted.layout.shape.join(', ')}] in layout ${wanted.layout.id}.`,
     );
   }
   const layout = layoutOf(wanted.layout);
-  requireType('runPlan', { ...given, name: wanted.name }, wanted.type);
-  if (wanted.scaling !== undefined) requireScaling('runPlan', { ...given, name: wanted.name }, wanted.scaling);
+  requireType(where, { ...given, name: wanted.name }, wanted.type);
+  if (wanted.scaling !== undefined) requireScaling(where, { ...given, name: wanted.name }, wanted.scaling);
   const { shape } = given.layout;
   if (shape.length !== layout.shape.length || shape.some((size, axis) => size !== layout.shape[axis])) {
     throw new OperandError(
-      'runPlan',
+      where,
       wanted.name,
       `has shape [${shape.join(', ')}], the plan was made for [${layout.shape.join(', ')}]. Plan again for this shape.`,
     );
   }
   if (!given.layout.equals(layout)) {
     throw new LayoutMismatchError(
-      'runPlan',
+      where,
       wanted.name,
       given.layout,
       [layout.id],

@@ -1,5 +1,6 @@
 import { type AnyDecisionTable, DECISIONS } from '../dispatch/decisions.ts';
 import { BLOCK_SCALE_KERNELS, SCALE_STATES } from '../dispatch/kernels.ts';
+import { AITER_VERSIONS, MOE_LOADER_VERSIONS } from '../dispatch/moe/versions.ts';
 import { type AnyRule, describeRule } from '../dispatch/rule.ts';
 import { SCALE_HELPERS } from '../dispatch/scale-helpers.ts';
 import { mendScale, readScaleAsIs } from '../dispatch/scale-state.ts';
@@ -50,6 +51,20 @@ function indexPage(): string {
     'The rules are kept for these states of the source:',
     '',
     table(['name', 'platform', 'when', 'what'], versions),
+    '',
+    'Those of a mixture of experts in MXFP4 (`moe.…`) for these states of the loader, each with the AITER it was used with:',
+    '',
+    table(
+      ['name', 'when', 'what', 'AITER'],
+      MOE_LOADER_VERSIONS.map(({ id, date, what, aiter }) => [code(id), date ?? '', what, code(aiter)]),
+    ),
+    '',
+    'and of AITER:',
+    '',
+    table(
+      ['name', 'when', 'what'],
+      AITER_VERSIONS.map(({ id, date, what }) => [code(id), date ?? '', what]),
+    ),
   ].join('\n');
 }
 

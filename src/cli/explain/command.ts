@@ -7,6 +7,8 @@ import { GEMM_BACKENDS } from '../../dispatch/rules/gemm-backend.ts';
 import { VERSIONS } from '../../dispatch/versions.ts';
 import { type DecisionOptions, explainDecision } from './decision.ts';
 import { explainLinear, type LinearOptions } from './linear.ts';
+import { addMoe } from './moe-command.ts';
+import { count } from './numbers.ts';
 import { explainScale, type ScaleOptions } from './scale.ts';
 
 /** Adds `preshuffle explain …` to the program. */
@@ -56,6 +58,8 @@ export function addExplain(root: Command, setExit: (code: number) => void): void
     )
     .action((options: LinearOptions) => setExit(explainLinear(options)));
 
+  addMoe(explain, setExit);
+
   explain
     .command('x-scale')
     .description(
@@ -74,12 +78,6 @@ export function addExplain(root: Command, setExit: (code: number) => void): void
     .option('--set <facts...>', 'facts as name=value; true, false and numbers are taken as such')
     .option('--json', 'print as JSON')
     .action((name: string | undefined, options: DecisionOptions) => setExit(explainDecision(name, options)));
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value === 0) throw new InvalidArgumentError('Expected a positive integer.');
-  return value;
 }
 
 function upper(text: string): string {

@@ -16,6 +16,7 @@ export type { Expectation, GoldenCheck } from './check.ts';
 export { type Comparison, compareTensors, type Mismatch } from './compare.ts';
 export { GoldenCaseError } from './errors.ts';
 export { INCIDENTS, type Incident } from './incidents.ts';
+export { logitsDiff } from './logits-diff.ts';
 export type { TensorMetrics } from './metrics.ts';
 export type { BackendReport, CaseMetrics, CaseResult, CaseStatus, CheckMetrics } from './report.ts';
 export { renderHtml } from './report-html.ts';

@@ -6,17 +6,23 @@ import { deepgemmPerBlockCast, deepgemmPerTokenCast, deepgemmPerTokenCastPacked 
 import { encode } from './encode.ts';
 import { fp8GemmNt } from './fp8-gemm-nt.ts';
 import { fusedFlattenQuant } from './fused-flatten-quant.ts';
+import { fusedMoeMxfp4 } from './fused-moe.ts';
 import { fusedRmsQuant } from './fused-rms-quant.ts';
 import { gemmA4w4Bpreshuffle } from './gemm-a4w4.ts';
 import { gemmA8w8Blockscale, gemmA8w8BlockscaleBpreshuffle } from './gemm-a8w8-blockscale.ts';
 import { gemmA8w8Bpreshuffle } from './gemm-a8w8-bpreshuffle.ts';
 import type { WebGpuKernel } from './kernel.ts';
+import { moeSorting } from './moe-sorting.ts';
+import { moeStage1Mxfp4 } from './moe-stage1.ts';
+import { moeStage2Mxfp4 } from './moe-stage2.ts';
 import { dynamicMxfp4Quant, mxfp4Quant, mxfp8Quant } from './mx-quant.ts';
 import { mxScale } from './mx-scale.ts';
 import { normalizeFnuz } from './normalize-fnuz.ts';
 import { permute } from './permute.ts';
 import { per1x128Quant, perTensorQuant, perTokenQuant } from './quant-fp8.ts';
 import { requantWeightUe8m0 } from './requant-ue8m0.ts';
+import { swiglu } from './swiglu.ts';
+import { topkSoftmax } from './topk-softmax.ts';
 import { ceilToUe8m0 } from './ue8m0-ceil.ts';
 import { packUe8m0MnMajor, unpackUe8m0Scale } from './ue8m0-mn-major.ts';
 import { packUe8m0 } from './ue8m0-pack.ts';
@@ -36,11 +42,15 @@ const KERNELS: readonly AnyKernel[] = [
   encode,
   fp8GemmNt,
   fusedFlattenQuant,
+  fusedMoeMxfp4,
   fusedRmsQuant,
   gemmA4w4Bpreshuffle,
   gemmA8w8Blockscale,
   gemmA8w8BlockscaleBpreshuffle,
   gemmA8w8Bpreshuffle,
+  moeSorting,
+  moeStage1Mxfp4,
+  moeStage2Mxfp4,
   mxScale,
   mxfp4Quant,
   mxfp8Quant,
@@ -52,20 +62,15 @@ const KERNELS: readonly AnyKernel[] = [
   perTokenQuant,
   permute,
   requantWeightUe8m0,
+  swiglu,
+  topkSoftmax,
   unpackUe8m0Scale,
 ];
 
 const byOp = new Map<OpName, AnyKernel>(KERNELS.map((kernel) => [kernel.op, kernel]));
 
-/** Ops that are left out on purpose, and why. */
-const LEFT_OUT: Readonly<Record<string, string>> = {
-  fused_moe_mxfp4: 'MoE kernels are not in the WebGPU backend yet: use the cpu backend.',
-  moe_sorting: 'MoE kernels are not in the WebGPU backend yet: use the cpu backend.',
-  swiglu: 'MoE kernels are not in the WebGPU backend yet: use the cpu backend.',
-};
-
 /** The kernel of an op, or the reason why there is none. */
 export function kernelFor<N extends OpName>(op: N): WebGpuKernel<N> | string {
   const kernel = byOp.get(op) as unknown as WebGpuKernel<N> | undefined;
-  return kernel ?? LEFT_OUT[op] ?? `there is no WebGPU kernel for ${op}: use the cpu backend.`;
+  return kernel ?? `there is no WebGPU kernel for ${op}: use the cpu backend.`;
 }

@@ -62,13 +62,16 @@ it('shares one device between backends, which end independently', async () => {
 
 it('says what it does not run, and runs the checks of the op', async () => {
   const backend = await openWebGpu();
-  const glu = tensorFrom('glu', 'f32', [4], new Float32Array(4));
-  const support = backend.supports('swiglu', {}, { glu, linear: glu });
-  expect(support).toEqual({
+  const routes = {
+    topk_ids: tensorFrom('topk_ids', 'i32', [1, 1], Int32Array.of(0)),
+    topk_weights: tensorFrom('topk_weights', 'f32', [1, 1], Float32Array.of(1)),
+  };
+  const sorting = { experts: 2, block_m: 2 ** 31 };
+  expect(backend.supports('moe_sorting', sorting, routes)).toEqual({
     supported: false,
-    reason: expect.stringContaining('MoE kernels are not in the WebGPU backend yet'),
+    reason: expect.stringContaining('exceed the 32-bit offsets of the shader'),
   });
-  await expect(backend.run('swiglu', {}, { glu, linear: glu })).rejects.toThrow(UnsupportedOpError);
+  await expect(backend.run('moe_sorting', sorting, routes)).rejects.toThrow(UnsupportedOpError);
   await expect(
     backend.run('per_1x128_quant', {}, { x: tensorFrom('x', 'f32', [2, 100], new Float32Array(200)) }),
   ).rejects.toThrow(OperandError);

@@ -18,10 +18,29 @@ const VARIANTS: Readonly<Record<string, readonly Readonly<Record<string, number>
       w_words: bits >> 2,
     })),
   ),
+  moe_rows: moeVariants([
+    { rows: 1, lanes: 128, row_lanes: 4 },
+    { rows: 1, lanes: 256, row_lanes: 16 },
+    { rows: 2, lanes: 256, row_lanes: 16 },
+    { rows: 4, lanes: 128, row_lanes: 4 },
+    { rows: 4, lanes: 128, row_lanes: 16 },
+  ]),
+  moe_tiles: moeVariants([1, 2, 4].map((row_steps) => ({ row_steps }))),
   normalize_fnuz: [0, 1].map((is_scale) => ({ is_scale })),
   ue8m0_mn_major: [0, 1].map((unpack) => ({ unpack })),
   permute: [4, 8, 16, 32, 64].flatMap((bits) => [0, 1].map((words) => ({ bits, words }))),
 };
+
+/** Both stages in every scheme, with and without bias. */
+function moeVariants(
+  tilings: readonly Readonly<Record<string, number>>[],
+): readonly Readonly<Record<string, number>>[] {
+  return [1, 2].flatMap((stage) =>
+    [0, 1, 2].flatMap((scheme) =>
+      [0, 1].flatMap((has_bias) => tilings.map((tiling) => ({ stage, scheme, has_bias, ...tiling }))),
+    ),
+  );
+}
 
 let device: GPUDevice;
 

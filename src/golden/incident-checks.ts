@@ -1,7 +1,8 @@
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CaseReader } from './case-reader.ts';
 import type { GoldenCheck } from './check.ts';
-import { INCIDENTS, type Incident } from './incidents.ts';
+import type { Incident } from './incident.ts';
+import { INCIDENTS } from './incidents.ts';
 
 /** Whether a case says that it is an incident: `"incident": "<id>"` in its metadata. */
 export function isIncident(params: Readonly<Record<string, unknown>>): boolean {

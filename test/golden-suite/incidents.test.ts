@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../backends/backend.ts';
 import { openBackend } from '../../backends/registry.ts';
-import { INCIDENTS } from '../../src/golden/incidents.ts';
+import { FP8_INCIDENTS } from '../../src/golden/fp8-incidents.ts';
+import { MOE_INCIDENTS } from '../../src/golden/moe-incidents.ts';
 import { openGoldenFile, runGolden } from '../../src/golden/run.ts';
 import { fileSource } from '../../src/io/node.ts';
 import { readSafetensors } from '../../src/io/safetensors-read.ts';
 import { memorySource } from '../../src/io/source.ts';
 import { goldenCases } from '../helpers/golden-edit.ts';
 
-const FILE = 'test/golden/fp8-incidents.safetensors';
+const FILES = [
+  ['test/golden/fp8-incidents.safetensors', FP8_INCIDENTS],
+  ['test/golden/moe-incidents.safetensors', MOE_INCIDENTS],
+] as const;
 
 describe.each(['cpu', 'webgpu'] as const)('on %s', (id) => {
   let backend: Backend;
@@ -17,25 +21,25 @@ describe.each(['cpu', 'webgpu'] as const)('on %s', (id) => {
   });
   afterAll(() => backend.dispose());
 
-  it('every incident is reproduced beside the right answer', async () => {
-    const source = await fileSource(FILE);
+  it.each(FILES)('every incident of %s is reproduced beside the right answer', async (file, incidents) => {
+    const source = await fileSource(file);
     const report = await runGolden(backend, [await openGoldenFile(source)]);
     await source.close();
     expect(report.results.filter(({ status }) => status !== 'pass')).toEqual([]);
-    expect(report.cases).toBe(INCIDENTS.flatMap(({ ops }) => ops).length);
+    expect(report.cases).toBe(incidents.flatMap(({ ops }) => ops).length);
   });
 
-  it('every incident fails when it is run the wrong way, and says at which coordinate', async () => {
-    const source = await fileSource(FILE);
+  it.each(FILES)('every incident of %s fails when it is run the wrong way, and says where', async (file, incidents) => {
+    const source = await fileSource(file);
     const report = await runGolden(backend, [await openGoldenFile(source)], { wrongWay: true });
     await source.close();
     for (const result of report.results) {
-      const incident = INCIDENTS.find((one) => result.case.startsWith(one.id));
+      const incident = incidents.find((one) => result.case.startsWith(one.id));
       expect(result.status).toBe('fail');
       expect(result.invalid).not.toBe(true);
       expect(result.reason).toMatch(
         new RegExp(
-          `^run with "${incident?.title}": \\d+ of 320 elements differ from "y"; first at \\[\\d+, \\d+\\] \\(offset \\d+, byte \\d+\\)`,
+          `^run with "${incident?.title}": \\d+ of (?:320|640) elements differ from "y"; first at \\[\\d+, \\d+\\] \\(offset \\d+, byte \\d+\\)`,
         ),
       );
       expect(result.reason).not.toContain('outside the bound');
@@ -44,12 +48,12 @@ describe.each(['cpu', 'webgpu'] as const)('on %s', (id) => {
   });
 });
 
-it('has a case for every incident and op', async () => {
-  const source = await fileSource(FILE);
+it.each(FILES)('%s has a case for every incident and op', async (file, incidents) => {
+  const source = await fileSource(file);
   const { metadata } = await readSafetensors(source);
   await source.close();
   const names = Object.keys(metadata).map((key) => key.replace('case:', ''));
-  expect(names.sort()).toEqual(INCIDENTS.flatMap(({ id, ops }) => ops.map((op) => `${id}__${op}`)).sort());
+  expect(names.sort()).toEqual(incidents.flatMap(({ id, ops }) => ops.map((op) => `${id}__${op}`)).sort());
 });
 
 it('runs nothing else when asked for the wrong way', async () => {

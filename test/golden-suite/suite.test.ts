@@ -6,9 +6,6 @@ import { fileSource } from '../../src/io/node.ts';
 
 const files = readdirSync('test/golden').map((name) => `test/golden/${name}`);
 
-/** Ops whose WebGPU kernels are still to come. */
-const CPU_ONLY = ['fused_moe_mxfp4', 'moe_sorting', 'swiglu'];
-
 it.each(['cpu', 'webgpu'] as const)('every committed golden case holds on %s', async (id) => {
   const backend = await openBackend(id);
   const sources = await Promise.all(files.map(fileSource));
@@ -18,8 +15,8 @@ it.each(['cpu', 'webgpu'] as const)('every committed golden case holds on %s', a
   expect(
     report.results.filter(({ status }) => status === 'fail').map((result) => `${result.case}: ${result.reason}`),
   ).toEqual([]);
-  expect(report.cases).toBe(273);
-  const skipped = report.results.filter(({ status }) => status === 'skip');
-  expect(new Set(skipped.map(({ op }) => op))).toEqual(new Set(id === 'cpu' ? [] : CPU_ONLY));
-  for (const { reason } of skipped) expect(reason).toContain('MoE kernels are not in the WebGPU backend yet');
+  expect(report.cases).toBe(311);
+  expect(
+    report.results.filter(({ status }) => status === 'skip').map((result) => `${result.case}: ${result.reason}`),
+  ).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { INCIDENTS } from '../../golden/incidents.ts';
+import { FP8_INCIDENTS } from '../../golden/fp8-incidents.ts';
 import { scaleTmaAligned, scaleTransposedView } from '../../layout/activation-scale.ts';
 import { shuffleWeight } from '../../layout/catalog.ts';
 import { definitionOf, type OpName } from '../../ops/registry.ts';
@@ -62,7 +62,7 @@ function problem(
 /** One case for each incident and op: the right output `y` and what the mistake gave, `y_wrong`. */
 export function fp8IncidentsFile(): Uint8Array {
   const file = new GoldenFileBuilder();
-  for (const incident of INCIDENTS) {
+  for (const incident of FP8_INCIDENTS) {
     for (const op of incident.ops) {
       const { params, operands, tensors } = problem(op, incident.id === 'ue8m0-read-as-float-scale');
       const run = { out: params['out'], math: params['math'] };

@@ -4,10 +4,14 @@ import { readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../../io/node.ts';
 import { fp8IncidentsFile } from './fp8-incidents.ts';
 import { fp8PathFile } from './fp8-path.ts';
+import { moeIncidentsFile } from './moe-incidents.ts';
+import { moePathFile } from './moe-path.ts';
 
 const FILES = [
   { file: 'test/golden/fp8-path.safetensors', make: fp8PathFile },
   { file: 'test/golden/fp8-incidents.safetensors', make: fp8IncidentsFile },
+  { file: 'test/golden/moe-path.safetensors', make: moePathFile },
+  { file: 'test/golden/moe-incidents.safetensors', make: moeIncidentsFile },
 ] as const;
 
 const stale: string[] = [];

@@ -19,6 +19,7 @@ it('covers every example', () =>
     'plan-mla-layer.ts',
     'quantise-and-multiply.ts',
     'shuffle-weight.ts',
+    'why-gpt-oss-scored-021.ts',
     'write-golden-file.ts',
   ]));
 
@@ -62,4 +63,16 @@ it('plan-mla-layer', () => {
     'at 4.165 us a launch: 20.8 us a layer, 1.62 ms a token over 78 layers',
     '',
   ]);
+});
+
+it('why-gpt-oss-scored-021', () => {
+  const lines = run('why-gpt-oss-scored-021').split('\n');
+  const verdictsOf = (release: string): string => lines.find((line) => line.includes(`  ${release} `)) ?? '';
+  expect(verdictsOf('before PR 26884')).not.toContain('right');
+  expect(verdictsOf('flag mended alone')).not.toContain('right');
+  expect(verdictsOf('PR 26884')).not.toContain('wrong');
+  expect(verdictsOf('PR 27201')).not.toContain('wrong');
+  const costs = lines.flatMap((line) => line.match(/logits_diff (\S+)/)?.[1] ?? []).map(Number);
+  expect(costs.length).toBe(8);
+  for (const cost of costs) expect(cost).toBeGreaterThan(0.01);
 });

@@ -80,7 +80,7 @@ it('names an incident that does not exist, and one that cannot happen to the op'
   }
   expect(reasons).toMatchInlineSnapshot(`
     [
-      "mine.safetensors: case "scale-dropped__gemm_a8w8_blockscale": incident "scale-lost" is unknown. Known: scale-transposed-twice, scale-not-transposed, scale-transposed-read-row-major, weight-shuffled-read-plain, weight-plain-read-shuffled, weight-shuffled-twice, weight-tile-32, scale-dropped, scale-truncated-to-ue8m0, scale-ceiled-without-requant, float-scale-read-as-ue8m0, ue8m0-read-as-float-scale, fn-read-as-fnuz.",
+      "mine.safetensors: case "scale-dropped__gemm_a8w8_blockscale": incident "scale-lost" is unknown. Known: scale-transposed-twice, scale-not-transposed, scale-transposed-read-row-major, weight-shuffled-read-plain, weight-plain-read-shuffled, weight-shuffled-twice, weight-tile-32, scale-dropped, scale-truncated-to-ue8m0, scale-ceiled-without-requant, float-scale-read-as-ue8m0, ue8m0-read-as-float-scale, fn-read-as-fnuz, moe-l3-read-separated, moe-l2-read-interleave, moe-l4-read-separated, moe-l4-read-interleave, moe-l5-read-separated, moe-l5-read-interleave, moe-l6-read-separated, moe-l6-read-interleave, moe-scale-not-deinterleaved, moe-bias-not-deinterleaved, moe-shuffle-dropped-separated, moe-shuffle-dropped-interleave, moe-shuffled-twice, moe-shuffle-flag-lost, moe-nibbles-swapped, moe-stale-pad.",
       "mine.safetensors: case "scale-dropped__gemm_a8w8_blockscale": incident "weight-tile-32" happens to gemm_a8w8_blockscale_bpreshuffle, and this case has no output of these.",
     ]
   `);

@@ -5,6 +5,7 @@ import { asBytes, tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CheckpointTensor } from './checkpoint-gpt-oss.ts';
 import type { MoeLayerNames, MoePart, MoeTensorName } from './checkpoint-names.ts';
+import { requireFiniteScales } from './checks.ts';
 import { CheckpointError } from './errors.ts';
 import { type ExpertWeights, MX_BLOCK } from './expert-weights.ts';
 
@@ -74,7 +75,7 @@ export async function stackExperts(
   const w2Scale = ((await gather('w2_scale')) as Stack).expect(hidden, inter / MX_BLOCK);
   const w13Bias = (await gather('w13_bias'))?.expect(rows, 1).f32('w13_bias', gateUp([experts, rows]));
   const w2Bias = (await gather('w2_bias'))?.expect(hidden, 1).f32('w2_bias', rowMajor([experts, hidden]));
-  return {
+  const stacked = {
     w13: tensor('w13', 'e2m1', gateUp([experts, rows, hidden]), w13.bytes()),
     w13_scale: tensor('w13_scale', 'e8m0', gateUp([experts, rows, hidden / MX_BLOCK]), w13Scale.bytes(), 'e8m0'),
     ...(w13Bias === undefined ? {} : { w13_bias: w13Bias }),
@@ -82,6 +83,8 @@ export async function stackExperts(
     w2_scale: tensor('w2_scale', 'e8m0', rowMajor([experts, hidden, inter / MX_BLOCK]), w2Scale.bytes(), 'e8m0'),
     ...(w2Bias === undefined ? {} : { w2_bias: w2Bias }),
   };
+  for (const scale of [stacked.w13_scale, stacked.w2_scale]) requireFiniteScales(label, scale);
+  return stacked;
 }
 
 /** Tensors of one part put behind one another; the first decides shape and dtype. */

@@ -6,6 +6,7 @@ import { rowMajor } from '../layout/plain.ts';
 import { asBytes, tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { MoePart, MoeTensorName } from './checkpoint-names.ts';
+import { requireFiniteScales } from './checks.ts';
 import { CheckpointError } from './errors.ts';
 import { type ExpertWeights, MX_BLOCK } from './expert-weights.ts';
 
@@ -133,7 +134,9 @@ function scale(
 ): Tensor {
   const found = need(parts, part);
   dims(found, 3, `${meaning} of the blocks`, shape);
-  return tensor(part, 'e8m0', layout(shape), bytesOf(found), 'e8m0');
+  const scales = tensor(part, 'e8m0', layout(shape), bytesOf(found), 'e8m0');
+  requireFiniteScales(found.name, scales);
+  return scales;
 }
 
 function bias(

@@ -21,6 +21,7 @@ export {
   moeLayers,
   parseMoeName,
 } from './checkpoint-names.ts';
+export { requireFiniteScales, requireRouting } from './checks.ts';
 export { CheckpointError, ExpertStateError } from './errors.ts';
 export {
   type DownFacts,

@@ -1,6 +1,7 @@
 import type { Backend, DeviceTensor } from '../../../backends/backend.ts';
 import { PreshuffleError } from '../../errors.ts';
 import { rowMajor } from '../../layout/plain.ts';
+import { requireFiniteScales, requireRouting } from '../../moe/checks.ts';
 import { padDown, padGateUp } from '../../moe/padding.ts';
 import { copyRows } from '../../moe/rows.ts';
 import { ops } from '../../ops/registry.ts';
@@ -87,7 +88,9 @@ class Weights {
       const wanted = plan.tensors[name];
       if (wanted === undefined)
         throw new PreshuffleError('plan', `the plan lists operand "${name}" and does not describe it.`);
-      this.#host.set(name, requireGiven(wanted, tensors[name], names, WHERE));
+      const given = requireGiven(wanted, tensors[name], names, WHERE);
+      if (given.type === 'e8m0') requireFiniteScales(WHERE, given);
+      this.#host.set(name, given);
     }
     const steps = neededSteps(plan);
     for (const [index, step] of steps.entries()) {
@@ -212,6 +215,8 @@ async function runCall(plan: MoePlan, backend: Backend, weights: Weights, tensor
     const wanted = plan.tensors[name];
     if (wanted !== undefined) given.set(name, requireGiven(wanted, tensors[name], call, WHERE));
   }
+  const ids = given.get('topk_ids');
+  if (ids !== undefined) requireRouting(WHERE, ids, plan.sizes.experts);
   const { paddedHidden, hidden } = plan.sizes;
   const own: DeviceTensor[] = [];
   const keep = (handle: DeviceTensor): DeviceTensor => {

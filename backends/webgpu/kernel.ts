@@ -40,7 +40,7 @@ export async function runKernels(gpu: Gpu, op: string, calls: readonly KernelCal
   // From here to the last pop nothing is awaited and nothing throws: error scopes are a stack, and other runs may come in
   // between.
   for (const filter of SCOPES.toReversed()) device.pushErrorScope(filter);
-  submit(device, op, dispatches);
+  submit(gpu, op, dispatches);
   const scopes = SCOPES.map(() => device.popErrorScope());
 
   // A lost device may never answer.
@@ -67,15 +67,23 @@ interface Dispatch {
   readonly grid: readonly [number, number, number];
 }
 
-function submit(device: GPUDevice, op: string, dispatches: readonly Dispatch[]): void {
-  const parameters: GPUBuffer[] = [];
+function submit(gpu: Gpu, op: string, dispatches: readonly Dispatch[]): void {
+  const { device } = gpu;
+  const parameters = parameterBuffer(gpu, op, dispatches);
+  let used = 0;
+  const resource = (binding: Binding): GPUBufferBinding => {
+    if (binding instanceof Uint32Array) {
+      const offset = parameters?.offsets[used] ?? 0;
+      used += 1;
+      return { buffer: parameters?.buffer as GPUBuffer, offset, size: parameterSize(binding) };
+    }
+    if ('array' in binding) return { buffer: binding.array.buffer, offset: binding.start, size: binding.byteLength };
+    return { buffer: binding.buffer };
+  };
   const encoder = device.createCommandEncoder({ label: op });
   const pass = encoder.beginComputePass({ label: op });
   for (const { call, kernel, grid } of dispatches) {
-    const entries = call.bindings.map((binding, number) => ({
-      binding: number,
-      resource: resource(device, binding, parameters),
-    }));
+    const entries = call.bindings.map((binding, number) => ({ binding: number, resource: resource(binding) }));
     pass.setPipeline(kernel.pipeline);
     pass.setBindGroup(0, device.createBindGroup({ label: kernelName(call), layout: kernel.layout, entries }));
     pass.dispatchWorkgroups(...grid);
@@ -83,7 +91,36 @@ function submit(device: GPUDevice, op: string, dispatches: readonly Dispatch[]):
   pass.end();
   device.queue.submit([encoder.finish()]);
   // Destroyed buffers live on until the work submitted before is done.
-  for (const buffer of parameters) buffer.destroy();
+  parameters?.buffer.destroy();
+}
+
+/** All parameters of a submission in one buffer, in the order of the bindings: making a buffer costs more than filling it. */
+function parameterBuffer(
+  gpu: Gpu,
+  op: string,
+  dispatches: readonly Dispatch[],
+): { readonly buffer: GPUBuffer; readonly offsets: readonly number[] } | undefined {
+  const words = dispatches.flatMap(({ call }) => call.bindings.filter((binding) => binding instanceof Uint32Array));
+  if (words.length === 0) return undefined;
+  const alignment = Math.max(gpu.alignment, gpu.device.limits.minUniformBufferOffsetAlignment);
+  const offsets: number[] = [];
+  let end = 0;
+  for (const one of words) {
+    const start = Math.ceil(end / alignment) * alignment;
+    offsets.push(start);
+    end = start + parameterSize(one);
+  }
+  const usage = BUFFER_USAGE.uniform | BUFFER_USAGE.storage;
+  const buffer = gpu.device.createBuffer({ label: `${op} parameters`, size: end, usage, mappedAtCreation: true });
+  const mapped = new Uint32Array(buffer.getMappedRange());
+  for (const [index, one] of words.entries()) mapped.set(one, (offsets[index] as number) / 4);
+  buffer.unmap();
+  return { buffer, offsets };
+}
+
+/** Uniform structs are rounded up to 16 bytes. */
+function parameterSize(words: Uint32Array): number {
+  return Math.max(16, Math.ceil(words.byteLength / 16) * 16);
 }
 
 function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: CompiledKernel): void {
@@ -101,19 +138,4 @@ function checkBindings(gpu: Gpu, op: string, call: KernelCall, { bindings }: Com
     const message = `binding ${number} takes ${size} bytes, this device allows ${limit}. Split it with splitRows.`;
     throw new KernelError(op, kernelName(call), message);
   }
-}
-
-function resource(device: GPUDevice, binding: Binding, parameters: GPUBuffer[]): GPUBufferBinding {
-  if (binding instanceof Uint32Array) {
-    // Uniform structs are rounded up to 16 bytes.
-    const size = Math.max(16, Math.ceil(binding.byteLength / 16) * 16);
-    const usage = BUFFER_USAGE.uniform | BUFFER_USAGE.storage;
-    const buffer = device.createBuffer({ label: 'parameters', size, usage, mappedAtCreation: true });
-    new Uint32Array(buffer.getMappedRange()).set(binding);
-    buffer.unmap();
-    parameters.push(buffer);
-    return { buffer };
-  }
-  if ('array' in binding) return { buffer: binding.array.buffer, offset: binding.start, size: binding.byteLength };
-  return { buffer: binding.buffer };
 }

@@ -4,6 +4,7 @@ const config: ViteUserConfig = defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/global-setup.ts'],
     // A crash inside Dawn then ends one file, not the run.
     pool: 'forks',
     testTimeout: 120_000,

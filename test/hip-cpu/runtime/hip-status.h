@@ -1,0 +1,23 @@
+// The results that this runtime gives (`hipError_t`).
+#pragma once
+
+namespace preshuffle_cpu {
+
+enum Status : int {
+  STATUS_SUCCESS = 0,
+  STATUS_INVALID_VALUE = 1,
+  STATUS_OUT_OF_MEMORY = 2,
+  STATUS_INVALID_CONFIGURATION = 9,
+  STATUS_INVALID_DEVICE = 101,
+  STATUS_INVALID_IMAGE = 200,
+  STATUS_NO_BINARY = 209,
+  STATUS_LOAD_FAILED = 302,
+  STATUS_INVALID_HANDLE = 400,
+  STATUS_NOT_FOUND = 500,
+  STATUS_ILLEGAL_ADDRESS = 700,
+  STATUS_LAUNCH_FAILURE = 719,
+  STATUS_CAPTURE_UNSUPPORTED = 900,
+  STATUS_ILLEGAL_STATE = 401,
+};
+
+}  // namespace preshuffle_cpu

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PreshuffleError } from '../errors.ts';
 import { LayoutMismatchError } from '../tensor/errors.ts';
 import { devices } from './devices.ts';
 import { EXIT } from './exit-codes.ts';
 import { addExplain } from './explain/command.ts';
 import { InputError } from './inputs.ts';
+import type { TuneCommandOptions } from './tune.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 import { version } from './version.ts';
 
@@ -45,8 +46,34 @@ function program(setExit: (code: number) => void): Command {
     .option('--json', 'print an array of objects')
     .action(async (options: { readonly json?: boolean }) => setExit(await devices(options)));
 
+  root
+    .command('tune')
+    .description('measure the tiles of the FP8 multiplication on this AMD GPU, and write the fastest')
+    .option('--model <name>', 'the shapes of a model, such as glm-5.1')
+    .option('--n <rows>', 'rows of the weight', positive)
+    .option('--k <columns>', 'columns of the weight', positive)
+    .option(
+      '--m <tokens>',
+      'tokens, separated by commas',
+      (list: string) => list.split(',').map(positive),
+      [1, 16, 64, 256, 1024, 4096],
+    )
+    .option('--rounds <count>', 'measurements of each candidate', positive, 9)
+    .option('--out <file>', 'where the choices go', 'preshuffle-hip-tiles.json')
+    .addOption(new Option('--emulated', 'write what the CPU runtime of the tests gave').hideHelp())
+    .action(async (options: TuneCommandOptions) => {
+      const { tune } = await import('./tune.ts');
+      setExit(await tune(options));
+    });
+
   addExplain(root, setExit);
   return root;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`"${text}" is not a positive integer.`);
 }
 
 function defaultPaths(): readonly string[] {

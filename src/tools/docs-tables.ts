@@ -1,6 +1,7 @@
 // Writes the generated tables of README.md and docs/layouts.md and the pages of docs/decisions/ from the code: `npm run docs`. With --check it changes nothing and
 // fails when a table is out of date.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { kernelFor as hipKernelFor } from '../../backends/hip/kernels/index.ts';
 import { kernelFor } from '../../backends/webgpu/kernels/index.ts';
 import { catalog } from '../layout/catalog.ts';
 import { definitionOf, OP_NAMES } from '../ops/registry.ts';
@@ -10,7 +11,8 @@ function supportTable(): string {
   const rows = OP_NAMES.map((name) => {
     const { summary, bound } = definitionOf(name);
     const webgpu = typeof kernelFor(name) === 'string' ? '—' : 'yes';
-    return `| \`${name}\` | ${summary} | ${bound === undefined ? 'exact' : 'bound'} | yes | ${webgpu} | — |`;
+    const hip = typeof hipKernelFor(name) === 'string' ? '—' : 'yes';
+    return `| \`${name}\` | ${summary} | ${bound === undefined ? 'exact' : 'bound'} | yes | ${webgpu} | ${hip} |`;
   });
   return ['| op | what it does | compared | cpu | webgpu | hip |', '|---|---|---|---|---|---|', ...rows].join('\n');
 }

@@ -33,7 +33,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('contains the build, the shaders and the documents, and no sources or tests', () => {
   const names = readdirSync(path.join(folder, 'node_modules/preshuffle')).sort();
-  expect(names).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json', 'shaders']);
+  expect(names).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'backends',
+    'dist',
+    'docs',
+    'package.json',
+    'shaders',
+  ]);
 });
 
 it('does not install native packages by force', () => {

@@ -1,5 +1,6 @@
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { byteWords, mxScaleRule, packByteCalls } from './mx-rules.ts';
+import { sourceType } from './quant-blocks.ts';
 import { scaleCalls } from './quant-calls.ts';
 
 /** Every number is the amax of a block of its own. */
@@ -12,7 +13,14 @@ export const mxScale: WebGpuKernel<'mx_scale'> = {
     const steps = run.scratch(count * 4, 'steps');
     const grid = { rows: count, columns: 1, blockRows: 1, blockColumns: 1 };
     await run.dispatch(
-      ...scaleCalls(run.gpu, { array: x.array, type: 'f32' }, grid, mxScaleRule(element, mode), bytes, steps),
+      ...scaleCalls(
+        run.gpu,
+        { array: x.array, type: sourceType(x.type) },
+        grid,
+        mxScaleRule(element, mode),
+        bytes,
+        steps,
+      ),
       ...packByteCalls(run, bytes, count, tensorOf(outputs, 'y').array),
     );
   },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Backend } from '../../../backends/backend.ts';
 import { openWebGpu } from '../../../backends/webgpu/index.ts';
 import { MX_ELEMENTS, MX_SCALE_MODES } from '../../../src/formats/mx-scale.ts';
+import { tensorFrom } from '../../../src/tensor/make.ts';
 import { expectReference, floatTensor, hardMatrix, SOURCE_TYPES } from './quant-inputs.ts';
 
 let backend: Backend;
@@ -49,4 +50,10 @@ describe('mx_scale', () => {
       await expectReference(backend, 'mx_scale', { element, mode }, { x });
     },
   );
+
+  it.each(['bf16', 'f16'] as const)('every %s code', async (type) => {
+    const codes = Uint16Array.from({ length: 65536 }, (_, code) => code);
+    const all = tensorFrom('x', type, [codes.length], codes);
+    await expectReference(backend, 'mx_scale', { element: 'e2m1', mode: 'RoundUp' }, { x: all });
+  });
 });

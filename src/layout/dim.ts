@@ -28,3 +28,26 @@ export function mergedFactors(dim: LayoutDim): readonly { readonly size: number;
   }
   return merged;
 }
+
+/** What an index of the dimension adds to the storage offset: its digits times their strides. */
+export function digitSum({ factors }: LayoutDim, index: number): number {
+  let rest = index;
+  let offset = 0;
+  for (let at = factors.length - 1; at >= 0; at -= 1) {
+    const { size, stride } = factors[at] as LayoutFactor;
+    const digit = rest % size;
+    rest = (rest - digit) / size;
+    offset += digit * stride;
+  }
+  return offset;
+}
+
+/**
+ * The dimension's index of the element at a storage offset: `layout.coord(offset)[axis]`, without an array. In padding it is the
+ * padded index, which may be the dimension's size or more.
+ */
+export function axisIndexAt({ factors }: LayoutDim, offset: number): number {
+  let index = 0;
+  for (const { size, stride } of factors) index = index * size + (Math.floor(offset / stride) % size);
+  return index;
+}

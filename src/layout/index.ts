@@ -9,8 +9,10 @@
  * describeLocation(layout, locate(layout, [17, 40], 8));
  * ```
  */
+export { axisOffset, axisOffsets } from './axis-offsets.ts';
 export * from './catalog.ts';
 export { layoutFunctionsWgsl } from './codegen/wgsl.ts';
+export { axisIndexAt } from './dim.ts';
 export { Layout, type LayoutDim, type LayoutFactor, type LayoutInit, LayoutRangeError } from './layout.ts';
 export { describeLocation, type Location, locate, locateByte } from './locate.ts';
 export {
@@ -48,6 +50,14 @@ export {
   ShapeRejectedError,
 } from './notation.ts';
 export { type PermuteOptions, permute } from './permute.ts';
+export {
+  type LoadBytes,
+  loadRegisters,
+  mfmaRegisters,
+  type RegisterMap,
+  WAVE_LANES,
+  type WavePlace,
+} from './register-map.ts';
 export {
   describeW13,
   describeW13Scale,

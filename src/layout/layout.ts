@@ -1,6 +1,6 @@
 import { PreshuffleError } from '../errors.ts';
 import { cuteForm } from './cute.ts';
-import { type LayoutDim, type LayoutFactor, mergedFactors } from './dim.ts';
+import { axisIndexAt, digitSum, type LayoutDim, type LayoutFactor, mergedFactors } from './dim.ts';
 import { printLayout } from './print.ts';
 
 export interface LayoutInit<Id extends string> {
@@ -76,18 +76,13 @@ export class Layout<Id extends string = string> {
     let offset = 0;
     for (let axis = 0; axis < this.dims.length; axis += 1) {
       const dim = this.dims[axis] as LayoutDim;
-      let rest = coord[axis] as number;
-      if (!Number.isInteger(rest) || rest < 0 || rest >= dim.size) {
+      const index = coord[axis] as number;
+      if (!Number.isInteger(index) || index < 0 || index >= dim.size) {
         throw new LayoutRangeError(
           `${this.id}: coordinate [${coord.join(', ')}] is outside [${this.shape.join(', ')}] in dimension "${dim.name}".`,
         );
       }
-      for (let index = dim.factors.length - 1; index >= 0; index -= 1) {
-        const factor = dim.factors[index] as LayoutFactor;
-        const digit = rest % factor.size;
-        rest = (rest - digit) / factor.size;
-        offset += digit * factor.stride;
-      }
+      offset += digitSum(dim, index);
     }
     return offset;
   }
@@ -103,11 +98,10 @@ export class Layout<Id extends string = string> {
       );
     }
     const coord: number[] = [];
-    for (const { size, factors } of this.dims) {
-      let value = 0;
-      for (const factor of factors) value = value * factor.size + (Math.floor(offset / factor.stride) % factor.size);
-      if (value >= size) return undefined;
-      coord.push(value);
+    for (const dim of this.dims) {
+      const index = axisIndexAt(dim, offset);
+      if (index >= dim.size) return undefined;
+      coord.push(index);
     }
     return coord;
   }

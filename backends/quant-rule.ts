@@ -51,7 +51,9 @@ export interface QuantRule {
 }
 
 /** Lower limit of amax in most group kernels. */
-export const AMAX_FLOOR = 1e-10;
+const AMAX_FLOOR = 1e-10;
+/** Row lengths that AITER's HIP per-token quantiser hands to its group kernel, with its floor. */
+const GROUP_KERNEL_COLUMNS: readonly number[] = [32, 64, 128];
 /** DeepGEMM's. */
 const DEEPGEMM_AMAX_FLOOR = 1e-4;
 /** SGLang's Triton kernels use 224 on gfx942, although the format goes to 240. */
@@ -91,6 +93,11 @@ export function fp8Rule(format: Fp8Format, math: GroupMath, floor: number = AMAX
         encode: { format, by: 'multiply', limit: 'clamp', max },
       };
   }
+}
+
+/** fp8 with one scale a row of `columns` elements. */
+export function fp8RowRule(format: Fp8Format, math: GroupMath, columns: number): QuantRule {
+  return fp8Rule(format, math, GROUP_KERNEL_COLUMNS.includes(columns) ? AMAX_FLOOR : 0);
 }
 
 /** DeepGEMM's casts to e4m3fn, optionally with power-of-two scales. */

@@ -1,11 +1,12 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
 import { rowGroups } from '../../../src/ops/shared/groups.ts';
+import { tritonRule } from '../../quant-rule.ts';
 import type { KernelCall } from '../kernel.ts';
 import { bindWindow } from '../split.ts';
 import { type GpuTensor, type OpRun, tensorOf, type WebGpuKernel } from './kernel.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 import { sourceBytes, spansOf, wholeWordRows } from './quant-calls.ts';
-import { SOURCE, tritonRule } from './quant-rules.ts';
+import { SOURCE } from './quant-rules.ts';
 
 /** The products as binary32 words in scratch memory, from where they are quantised. */
 export const actMulQuant: WebGpuKernel<'act_mul_and_fp8_group_quant'> = {

@@ -1,9 +1,8 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
 import { rowGroups } from '../../../src/ops/shared/groups.ts';
+import { hipRule, mxRule } from '../../quant-rule.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
-import { mxRule } from './mx-quant.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
-import { hipRule } from './quant-rules.ts';
 import { narrowedCalls, normaliseCalls } from './rms-norm.ts';
 
 /** Normalises into binary32 scratch and quantises whole rows, or groups of them, from there. */

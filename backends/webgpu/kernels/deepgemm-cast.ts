@@ -1,22 +1,10 @@
-import { formatFacts } from '../../../src/formats/facts.ts';
 import { blocksAcross, rowGroups } from '../../../src/ops/shared/groups.ts';
+import { castRule } from '../../quant-rule.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 import { encodeCalls, packCalls, scaleCalls } from './quant-calls.ts';
-import type { QuantRule } from './quant-rules.ts';
 
 const GROUP = 128;
-/** DeepGEMM's lower limit of amax. */
-const AMAX_FLOOR = 1e-4;
-
-/** The rule of DeepGEMM's casts to e4m3fn, optionally with power-of-two scales. */
-export function castRule(ue8m0: boolean): QuantRule {
-  const rounding = ue8m0 ? 'ue8m0' : 'none';
-  return {
-    scale: { floor: AMAX_FLOOR, by: 'divide', factor: formatFacts('e4m3fn').max, rounding, step: 'inverse' },
-    encode: { format: 'e4m3fn', by: 'multiply' },
-  };
-}
 
 function castKernel<N extends 'deepgemm_per_token_cast' | 'deepgemm_per_block_cast'>(
   op: N,

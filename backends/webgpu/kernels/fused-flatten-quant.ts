@@ -1,9 +1,9 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
 import { rowGroups } from '../../../src/ops/shared/groups.ts';
 import { tritonFloor } from '../../../src/ops/shared/groups-rules.ts';
+import { tritonRule } from '../../quant-rule.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { quantiseBlocks, sourceType } from './quant-blocks.ts';
-import { tritonRule } from './quant-rules.ts';
 
 export const fusedFlattenQuant: WebGpuKernel<'fused_flatten_fp8_group_quant'> = {
   op: 'fused_flatten_fp8_group_quant',

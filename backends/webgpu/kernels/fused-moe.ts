@@ -2,11 +2,11 @@ import type { MxScaleMode } from '../../../src/formats/mx-scale.ts';
 import { rowMajor } from '../../../src/layout/plain.ts';
 import { rowGroups } from '../../../src/ops/shared/groups.ts';
 import { type MoeScheme, moeActivation, moeQuantMode, moeScheme } from '../../../src/ops/shared/moe-params.ts';
+import { mxRule } from '../../quant-rule.ts';
 import { type GpuTensor, type OpRun, tensorOf, type WebGpuKernel } from './kernel.ts';
 import { routeTokens } from './moe-routing.ts';
 import { stageSupport } from './moe-stage-calls.ts';
 import { activationBytes, firstStageCalls, secondStageBytes, secondStageCalls } from './moe-stages.ts';
-import { mxRule } from './mx-quant.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
 
 const OP = 'fused_moe_mxfp4';

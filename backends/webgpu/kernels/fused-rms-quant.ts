@@ -1,8 +1,8 @@
 import { formatFacts } from '../../../src/formats/facts.ts';
 import { rowGroups } from '../../../src/ops/shared/groups.ts';
+import { tritonRule } from '../../quant-rule.ts';
 import { type GpuOperands, type OpRun, tensorOf, type WebGpuKernel } from './kernel.ts';
 import { matrixOf, quantiseBlocks } from './quant-blocks.ts';
-import { tritonRule } from './quant-rules.ts';
 import { narrowedCalls, normaliseCalls, wordsFor } from './rms-norm.ts';
 
 /** Normalises into binary32 scratch, from where the rows are quantised and the 16-bit outputs are rounded. */

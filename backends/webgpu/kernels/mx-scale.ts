@@ -1,5 +1,6 @@
+import { mxScaleRule } from '../../quant-rule.ts';
+import { byteWords, packByteCalls } from './byte-words.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
-import { byteWords, mxScaleRule, packByteCalls } from './mx-rules.ts';
 import { sourceType } from './quant-blocks.ts';
 import { scaleCalls } from './quant-calls.ts';
 

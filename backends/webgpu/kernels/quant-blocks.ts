@@ -1,11 +1,12 @@
 import { rowMajor } from '../../../src/layout/plain.ts';
 import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
 import type { ElementType } from '../../../src/tensor/element-type.ts';
+import type { QuantRule } from '../../quant-rule.ts';
 import type { GpuArray } from '../buffers.ts';
+import { byteWords, packByteCalls } from './byte-words.ts';
 import { type GpuOperands, type GpuTensor, type OpRun, tensorOf } from './kernel.ts';
-import { byteWords, packByteCalls } from './mx-rules.ts';
 import { encodeCalls, type SourceMatrix, scaleCalls } from './quant-calls.ts';
-import type { QuantRule, SourceType } from './quant-rules.ts';
+import type { SourceType } from './quant-rules.ts';
 
 /** Quantises block by block into the outputs `y` and `scale`: scales in any layout, float32 or e8m0. */
 export async function quantiseBlocks(

@@ -1,19 +1,12 @@
 import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
 import type { OutputRounding } from '../../../src/ops/shared/round-output.ts';
+import type { EncodeRule, ScaleRule } from '../../quant-rule.ts';
 import type { GpuArray } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
 import type { Gpu } from '../gpu.ts';
 import type { KernelCall } from '../kernel.ts';
 import { bindWindow, type Span, splitRows } from '../split.ts';
-import {
-  type EncodeRule,
-  encodeRuleWords,
-  lanesFor,
-  type ScaleRule,
-  SOURCE,
-  type SourceType,
-  scaleRuleWords,
-} from './quant-rules.ts';
+import { encodeRuleWords, lanesFor, SOURCE, type SourceType, scaleRuleWords } from './quant-rules.ts';
 
 /** A row-major matrix of floats on the device. */
 export interface SourceMatrix {

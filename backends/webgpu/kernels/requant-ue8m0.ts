@@ -1,12 +1,12 @@
 import { bindTrailing } from '../../../src/layout/leading.ts';
 import { REQUANT_BLOCK, type RequantSizes, requantSizes } from '../../../src/ops/requant-weight-ue8m0.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
+import { castRule } from '../../quant-rule.ts';
 import type { GpuArray } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
 import type { Gpu } from '../gpu.ts';
 import type { KernelCall } from '../kernel.ts';
 import { bindWindow, splitRows } from '../split.ts';
-import { castRule } from './deepgemm-cast.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { encodeCalls, scaleCalls } from './quant-calls.ts';
 

@@ -43,6 +43,7 @@ export {
   type WrongStates,
 } from './faults.ts';
 export { deinterleaveExperts, interleaveExperts } from './gate-up.ts';
+export { GPT_OSS_MODELS, type GptOssModel, gptOssModel } from './gpt-oss-models.ts';
 export { withPadsLeftOut } from './pad-effects.ts';
 export {
   type CkTilePads,
@@ -68,9 +69,6 @@ export {
 export { type HypothesisOptions, SHARD_HYPOTHESES, type ShardHypothesis, shardHypothesis } from './shard-hypotheses.ts';
 export { type ShuffleExpertsOptions, shuffleExperts } from './shuffle.ts';
 export {
-  GPT_OSS_MODELS,
-  type GptOssModel,
-  gptOssModel,
   type MoeLayerSizes,
   type SyntheticExpert,
   type SyntheticMatrix,

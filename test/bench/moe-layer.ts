@@ -2,7 +2,8 @@
 // sampled tokens against the CPU reference, then measures weight bytes a second against a plain copy on the same device.
 import type { Backend, BackendId, DeviceTensor } from '../../backends/backend.ts';
 import { openBackend } from '../../backends/registry.ts';
-import { gptOssModel, syntheticTokens } from '../../src/moe/synthetic.ts';
+import { gptOssModel } from '../../src/moe/gpt-oss-models.ts';
+import { syntheticTokens } from '../../src/moe/synthetic.ts';
 import type { MoeScheme } from '../../src/ops/shared/moe-params.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { copySpeed } from './copy-speed.ts';

@@ -3,13 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeArray } from '../../src/formats/decode.ts';
 import { describeW13 } from '../../src/layout/w13.ts';
 import { expertFacts } from '../../src/moe/expert-weights.ts';
-import {
-  gptOssModel,
-  syntheticExpert,
-  syntheticLayer,
-  syntheticLogits,
-  syntheticTokens,
-} from '../../src/moe/synthetic.ts';
+import { gptOssModel } from '../../src/moe/gpt-oss-models.ts';
+import { syntheticExpert, syntheticLayer, syntheticLogits, syntheticTokens } from '../../src/moe/synthetic.ts';
 import { asF32, asU16 } from '../../src/tensor/views.ts';
 
 const sizes = { experts: 3, hidden: 128, inter: 96 };

@@ -1,4 +1,5 @@
 import { ParameterError } from '../../errors.ts';
+import { GPT_OSS_MODELS } from '../../moe/gpt-oss-models.ts';
 import type { MoeActivation } from './facts.ts';
 
 /** A mixture-of-experts layer of a model, over all ranks. Shapes come from its published configuration. */
@@ -23,34 +24,10 @@ export interface MoeModelPreset {
   readonly source: string;
 }
 
-const GPT_OSS = {
-  topk: 4,
-  hidden: 2880,
-  inter: 2880,
-  activation: 'Swiglu',
-  swigluLimit: 7,
-  bias: true,
-  checkpoint: 'interleaved',
-  gptOss: true,
-} as const;
+const GPT_OSS = { activation: 'Swiglu', bias: true, checkpoint: 'interleaved', gptOss: true } as const;
 
 export const MOE_MODELS: readonly MoeModelPreset[] = [
-  {
-    id: 'gpt-oss-20b',
-    title: 'GPT-OSS 20b',
-    layers: 24,
-    experts: 32,
-    ...GPT_OSS,
-    source: 'config.json of openai/gpt-oss-20b',
-  },
-  {
-    id: 'gpt-oss-120b',
-    title: 'GPT-OSS 120b',
-    layers: 36,
-    experts: 128,
-    ...GPT_OSS,
-    source: 'config.json of openai/gpt-oss-120b',
-  },
+  ...GPT_OSS_MODELS.map((model) => ({ ...model, ...GPT_OSS, title: `GPT-OSS ${model.id.replace('gpt-oss-', '')}` })),
   {
     id: 'deepseek-style',
     title: 'DeepSeek-V3 with MXFP4 experts',

@@ -2,6 +2,7 @@ import { ParameterError } from '../errors.ts';
 import { type ArchFacts, archFacts } from './arch.ts';
 import { type BlockScaleKernelId, blockScaleKernel, SCALE_STATES, type ScaleState } from './kernels.ts';
 import { GEMM_BACKENDS, type GemmBackend } from './rules/gemm-backend.ts';
+import { oneOf, requireCount } from './spec-checks.ts';
 import { requireVersion } from './version-number.ts';
 import type { RulesVersion } from './versions.ts';
 
@@ -89,7 +90,7 @@ const WHERE = 'planLinear';
 /** @throws ParameterError with the parameter, what was given and what is expected */
 export function resolveLinear(spec: LinearSpec): ResolvedLinear {
   const arch = archFacts(spec.arch);
-  for (const name of ['m', 'n', 'k'] as const) requireCount(name, spec[name]);
+  for (const name of ['m', 'n', 'k'] as const) requireCount(WHERE, name, spec[name]);
   const rocm = spec.rocm ?? (arch.platform === 'cuda' ? '0' : undefined);
   if (rocm === undefined) {
     throw new ParameterError(WHERE, 'rocm', `is missing; the rules for ${arch.id} need the ROCm version, e.g. 7.2.`);
@@ -107,18 +108,18 @@ export function resolveLinear(spec: LinearSpec): ResolvedLinear {
     arch,
     rocm,
     rules: (spec.rules ?? 'current') as RulesVersion,
-    scheme: oneOf('scheme', spec.scheme ?? 'block', ['block', 'per-channel']),
-    dtype: oneOf('dtype', spec.dtype ?? 'bf16', ['bf16', 'f16']),
-    producer: oneOf('producer', spec.producer ?? 'linear', LINEAR_PRODUCERS),
-    scale: spec.scale === undefined ? undefined : oneOf('scale', spec.scale, SCALE_STATES),
-    scaleConversion: oneOf('scaleConversion', spec.scaleConversion ?? 'mend', ['mend', 'upstream', 'none']),
+    scheme: oneOf(WHERE, 'scheme', spec.scheme ?? 'block', ['block', 'per-channel']),
+    dtype: oneOf(WHERE, 'dtype', spec.dtype ?? 'bf16', ['bf16', 'f16']),
+    producer: oneOf(WHERE, 'producer', spec.producer ?? 'linear', LINEAR_PRODUCERS),
+    scale: spec.scale === undefined ? undefined : oneOf(WHERE, 'scale', spec.scale, SCALE_STATES),
+    scaleConversion: oneOf(WHERE, 'scaleConversion', spec.scaleConversion ?? 'mend', ['mend', 'upstream', 'none']),
     kernel: spec.kernel === undefined ? undefined : blockScaleKernel(spec.kernel).id,
     useAiter: spec.useAiter ?? arch.platform === 'hip',
     forceCk,
     forceCkAtLoad: spec.forceCkAtLoad ?? forceCk,
     keepPlain: spec.keepPlain ?? false,
     bpreshuffleGfx942: spec.bpreshuffleGfx942 ?? false,
-    backend: oneOf('backend', spec.backend ?? 'auto', ['auto', ...GEMM_BACKENDS]),
+    backend: oneOf(WHERE, 'backend', spec.backend ?? 'auto', ['auto', ...GEMM_BACKENDS]),
     jitDeepgemm: spec.jitDeepgemm ?? arch.computeCapability >= 90,
     flashinferBlackwell: spec.flashinferBlackwell ?? false,
     headSize: spec.headSize ?? SCALE_GROUP,
@@ -140,14 +141,4 @@ export function resolveLinear(spec: LinearSpec): ResolvedLinear {
     throw new ParameterError(WHERE, 'headSize', `is ${resolved.headSize}, expected a divisor of k = ${spec.k}.`);
   }
   return resolved;
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value > 0) return;
-  throw new ParameterError(WHERE, name, `is ${value}, expected a positive integer.`);
-}
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  throw new ParameterError(WHERE, name, `is "${value}", expected one of ${allowed.join(', ')}.`);
 }

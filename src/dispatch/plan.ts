@@ -34,16 +34,17 @@ export type StepKind =
   | 'relabel'
   | 'gemm';
 
-export interface PlanStep {
-  readonly kind: StepKind;
+/** One step: what goes in, what comes out, in which layouts; the tensors of the plan have those. */
+export interface PlanStepOf<Kind extends string> {
+  readonly kind: Kind;
   /** `load`: once, on weights. `call`: for every batch. */
   readonly when: 'load' | 'call';
-  /** The op that does it; `relabel` steps move no byte and have none. */
+  /** The op that does it, where there is one of its own. */
   readonly op?: OpName;
   readonly params: StepParams;
-  /** Operand of the op -> tensor of the plan. */
+  /** Operand of the op, or name inside the step -> tensor of the plan. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** Output of the op -> tensor of the plan. */
+  /** Output of the op, or name inside the step -> tensor of the plan. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly bytesRead: number;
   readonly bytesWritten: number;
@@ -52,11 +53,17 @@ export interface PlanStep {
   readonly upstream?: string;
 }
 
+/** `relabel` steps move no byte and have no op. */
+export type PlanStep = PlanStepOf<StepKind>;
+
 /** What the steps of one phase add up to. */
-export interface PlanCost {
+export interface PhaseCost {
   readonly steps: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+}
+
+export interface PlanCost extends PhaseCost {
   /** Steps that only move a scale. */
   readonly scaleCopies: number;
   readonly scaleCopyBytes: number;

@@ -1,7 +1,7 @@
-import type { MoePlan, MoePlanStep } from '../../dispatch/moe/plan.ts';
 import { describeRange, type MoeVerdictRow, type MoeVerdicts } from '../../dispatch/moe/situation.ts';
 import { paint } from '../colors.ts';
 import type { MoeAnswer } from './moe.ts';
+import { renderSteps } from './steps-text.ts';
 import { formatBytes, plainTable, renderDecision } from './text.ts';
 
 /** One layer: sizes, decisions, the plan with its bytes, and what every order of w13 would give. */
@@ -19,7 +19,7 @@ export function renderMoe(answer: MoeAnswer, verbose: boolean): string {
       ...plan.decisions.slice(decisions.length).map((one) => renderDecision(one, verbose)),
     );
     lines.push(
-      renderSteps(plan),
+      renderSteps(plan, ({ kind }) => kind, ['flatten', 'slice']),
       '',
       `once at load: ${formatBytes(cost.load.bytesRead)} read, ${formatBytes(cost.load.bytesWritten)} written`,
       `every call:   ${formatBytes(cost.call.bytesRead)} read at most, ${formatBytes(cost.call.bytesWritten)} written`,
@@ -75,35 +75,4 @@ function renderVerdicts({ ranges, rows }: MoeVerdicts): readonly string[] {
       ['left', 'left', ...heads.map((): 'left' => 'left')],
     ),
   ];
-}
-
-function renderSteps(plan: MoePlan): string {
-  const rows = plan.steps.map((step) => [
-    step.when,
-    step.kind,
-    names(plan, step.inputs).join('\n'),
-    names(plan, step.outputs).join('\n'),
-    bytesOf(step, step.bytesRead),
-    bytesOf(step, step.bytesWritten),
-  ]);
-  return plainTable(['when', 'step', 'from', 'to', 'read', 'written'], rows, [
-    'left',
-    'left',
-    'left',
-    'left',
-    'right',
-    'right',
-  ]);
-}
-
-function bytesOf(step: MoePlanStep, bytes: number): string {
-  return step.kind === 'flatten' || step.kind === 'slice' ? '0' : formatBytes(bytes);
-}
-
-function names(plan: MoePlan, tensors: Readonly<Record<string, string>>): readonly string[] {
-  return Object.values(tensors).map((name) => {
-    const tensor = plan.tensors[name];
-    if (tensor === undefined) return name;
-    return `${name} ${tensor.type} [${tensor.layout.shape.join(', ')}] ${tensor.layout.id}`;
-  });
 }

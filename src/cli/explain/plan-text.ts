@@ -1,7 +1,8 @@
 import type { LinearSpec } from '../../dispatch/linear-spec.ts';
-import type { Plan, PlanStep } from '../../dispatch/plan.ts';
+import type { Plan } from '../../dispatch/plan.ts';
 import { paint } from '../colors.ts';
-import { formatBytes, plainTable, renderDecision } from './text.ts';
+import { renderSteps } from './steps-text.ts';
+import { formatBytes, renderDecision } from './text.ts';
 
 /** A plan with its decisions. */
 export function renderPlan(plan: Plan<LinearSpec>, verbose: boolean): string {
@@ -14,7 +15,7 @@ export function renderPlan(plan: Plan<LinearSpec>, verbose: boolean): string {
     '',
     ...decisions.map((decision) => renderDecision(decision, verbose)),
     '',
-    renderSteps(plan),
+    renderSteps(plan, ({ op, kind }) => op ?? kind, ['relabel']),
     '',
     `once at load: ${formatBytes(cost.load.bytesRead)} read, ${formatBytes(cost.load.bytesWritten)} written`,
     `every call:   ${formatBytes(cost.call.bytesRead)} read, ${formatBytes(cost.call.bytesWritten)} written; ${copies(plan)}`,
@@ -28,37 +29,4 @@ export function copies({ cost }: Plan): string {
   const { scaleCopies, scaleCopyBytes } = cost.call;
   if (scaleCopies === 0) return 'no copy of a scale';
   return `${scaleCopies === 1 ? 'one copy' : `${scaleCopies} copies`} of a scale (${formatBytes(scaleCopyBytes)})`;
-}
-
-function renderSteps(plan: Plan): string {
-  const rows = plan.steps.map((step) => [
-    step.when,
-    step.op ?? step.kind,
-    Object.values(step.inputs)
-      .map((name) => describe(plan, name))
-      .join('\n'),
-    Object.values(step.outputs)
-      .map((name) => describe(plan, name))
-      .join('\n'),
-    bytesOf(step, step.bytesRead),
-    bytesOf(step, step.bytesWritten),
-  ]);
-  return plainTable(['when', 'step', 'from', 'to', 'read', 'written'], rows, [
-    'left',
-    'left',
-    'left',
-    'left',
-    'right',
-    'right',
-  ]);
-}
-
-function bytesOf(step: PlanStep, bytes: number): string {
-  return step.kind === 'relabel' ? '0' : formatBytes(bytes);
-}
-
-function describe(plan: Plan, name: string): string {
-  const tensor = plan.tensors[name];
-  if (tensor === undefined) return name;
-  return `${name} ${tensor.type} [${tensor.layout.shape.join(', ')}] ${tensor.layout.id}`;
 }

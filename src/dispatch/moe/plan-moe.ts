@@ -84,7 +84,7 @@ export function planMoe(spec: MoeSpec): MoePlan {
     scheme,
     outcome: rest,
     decisions: [...situation.decisions, ...call.decisions],
-    ...builder.finish(),
+    ...builder.parts(),
     result: call.result,
     run: runOf(moe, kernels, scheme, weights.run, call),
     ranges,

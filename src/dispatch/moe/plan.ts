@@ -1,7 +1,6 @@
-import type { OpName } from '../../ops/registry.ts';
 import type { FusedMoeParams } from '../../ops/shared/fused-moe-plan.ts';
 import type { MoeScheme } from '../../ops/shared/moe-params.ts';
-import type { PlanTensor, StepParams } from '../plan.ts';
+import type { PhaseCost, PlanStepOf, PlanTensor } from '../plan.ts';
 import type { Decision } from '../rule.ts';
 import type { GateMode } from './facts.ts';
 import type { MoeOutcome, MoeVerdict } from './outcome.ts';
@@ -23,28 +22,9 @@ export type MoeStepKind =
   | 'stage2'
   | 'slice';
 
-/** One step: what goes in, what comes out, in which layouts; the tensors of the plan have those. */
-export interface MoePlanStep {
-  readonly kind: MoeStepKind;
-  /** `load`: once, on weights. `call`: for every batch. */
-  readonly when: 'load' | 'call';
-  /** The op that does it here, where there is one of its own. */
-  readonly op?: OpName;
-  readonly params: StepParams;
-  /** Name inside the step -> tensor of the plan. */
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  readonly reason: string;
-  readonly upstream?: string;
-}
+export type MoePlanStep = PlanStepOf<MoeStepKind>;
 
-export interface MoePlanCost {
-  readonly steps: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-}
+export type MoePlanCost = PhaseCost;
 
 /** Sizes of one rank, in elements. */
 export interface MoePlanSizes {

@@ -3,6 +3,7 @@ import { W13_STATES, type W13LayoutId } from '../../layout/w13.ts';
 import { type MoePadding, moePadding } from '../../moe/padding.ts';
 import { type RankChannels, rankChannels } from '../../moe/shard.ts';
 import { archFacts } from '../arch.ts';
+import { oneOf, requireCount } from '../spec-checks.ts';
 import { MOE_ENV_DEFAULTS, type MoeEnv } from './env.ts';
 import {
   GATE_MODES,
@@ -112,7 +113,7 @@ export function resolveMoe(spec: MoeSpec): ResolvedMoe {
     requireSize('hidden', spec.hidden ?? model?.hidden),
     requireSize('inter', spec.inter ?? model?.inter),
   ];
-  requireCount('m', spec.m);
+  requireCount(WHERE, 'm', spec.m);
   if (topk > experts) throw new ParameterError(WHERE, 'topk', `is ${topk}, but there are ${experts} experts.`);
   for (const [name, size] of [
     ['hidden', hidden],
@@ -141,18 +142,21 @@ export function resolveMoe(spec: MoeSpec): ResolvedMoe {
     layer: spec.layer ?? model?.id ?? 'experts',
     experts,
     topk,
-    activation: oneOf('activation', spec.activation ?? model?.activation ?? 'Silu', MOE_ACTIVATIONS),
+    activation: oneOf(WHERE, 'activation', spec.activation ?? model?.activation ?? 'Silu', MOE_ACTIVATIONS),
     swigluLimit: limit,
     bias: spec.bias ?? model?.bias ?? false,
-    checkpoint: oneOf('checkpoint', spec.checkpoint ?? model?.checkpoint ?? 'separated', ['interleaved', 'separated']),
+    checkpoint: oneOf(WHERE, 'checkpoint', spec.checkpoint ?? model?.checkpoint ?? 'separated', [
+      'interleaved',
+      'separated',
+    ]),
     gptOss: spec.gptOss ?? model?.gptOss ?? false,
     m: spec.m,
     rank,
-    quant: oneOf('quant', spec.quant ?? 'mxfp4', MOE_QUANT_METHODS),
+    quant: oneOf(WHERE, 'quant', spec.quant ?? 'mxfp4', MOE_QUANT_METHODS),
     loader,
     aiter: spec.aiter === undefined ? loader.aiter : aiterVersion(spec.aiter),
-    weights: oneOf('weights', spec.weights ?? 'mend', MOE_WEIGHTS),
-    gateMode: spec.gateMode === undefined ? undefined : oneOf('gateMode', spec.gateMode, GATE_MODES),
+    weights: oneOf(WHERE, 'weights', spec.weights ?? 'mend', MOE_WEIGHTS),
+    gateMode: spec.gateMode === undefined ? undefined : oneOf(WHERE, 'gateMode', spec.gateMode, GATE_MODES),
     flags: typeof isShuffled === 'boolean' ? { w13: isShuffled, w2: isShuffled } : isShuffled,
     tuned: spec.tuned,
     env,
@@ -165,16 +169,6 @@ function requireSize(name: string, value: number | undefined): number {
   if (value === undefined) {
     throw new ParameterError(WHERE, name, 'is missing: name a model, or give experts, topk, hidden and inter.');
   }
-  requireCount(name, value);
+  requireCount(WHERE, name, value);
   return value;
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value > 0) return;
-  throw new ParameterError(WHERE, name, `is ${value}, expected a positive integer.`);
-}
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  throw new ParameterError(WHERE, name, `is "${value}", expected one of ${allowed.join(', ')}.`);
 }

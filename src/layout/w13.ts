@@ -1,6 +1,6 @@
 import { gateUpInterleaved } from './gate-up.ts';
 import type { Layout } from './layout.ts';
-import { ShapeRejectedError } from './notation.ts';
+import { matches } from './matches.ts';
 import { rowMajor } from './plain.ts';
 import { shuffleScale, shuffleScaleGuinterleave } from './scales.ts';
 import { gateUpSplitTwice, shuffledCheckpoint, type W13Shuffle, w13ScaleFault } from './w13-faults.ts';
@@ -112,13 +112,4 @@ export function w13ScaleStatesOf(layout: Layout, experts: number): readonly W13S
 /** The id of the first of `w13ScaleStatesOf`. */
 export function describeW13Scale(layout: Layout, experts: number): W13LayoutId | undefined {
   return w13ScaleStatesOf(layout, experts)[0]?.id;
-}
-
-function matches(layout: Layout, make: () => Layout): boolean {
-  try {
-    return layout.equals(make());
-  } catch (error) {
-    if (error instanceof ShapeRejectedError) return false;
-    throw error;
-  }
 }

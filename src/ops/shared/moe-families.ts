@@ -1,5 +1,5 @@
 import type { Layout } from '../../layout/layout.ts';
-import { ShapeRejectedError } from '../../layout/notation.ts';
+import { matches } from '../../layout/matches.ts';
 import { rowMajor } from '../../layout/plain.ts';
 import { shuffleScale, shuffleScaleGuinterleave } from '../../layout/scales.ts';
 import { type W13State, w13ScaleStatesOf, w13StatesOf } from '../../layout/w13.ts';
@@ -87,15 +87,6 @@ function isShuffledScale({ layout }: TensorSpec, experts: number): boolean {
     matches(layout, () => shuffleScale(layout.shape)) ||
     matches(layout, () => shuffleScaleGuinterleave(layout.shape, { experts, gateUp: false }))
   );
-}
-
-function matches(layout: Layout, make: () => Layout): boolean {
-  try {
-    return layout.equals(make());
-  } catch (error) {
-    if (error instanceof ShapeRejectedError) return false;
-    throw error;
-  }
 }
 
 type Part = 'weight' | 'scale';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { logitsDiff } from '../../src/golden/logits-diff.ts';
 import { gateUpInterleaved, rowMajor, shuffleScale, shuffleWeight } from '../../src/layout/catalog.ts';
 import { fusedMoeMxfp4 } from '../../src/ops/fused-moe-mxfp4.ts';
 import type { FusedMoeParams } from '../../src/ops/shared/fused-moe-plan.ts';
@@ -61,12 +62,6 @@ function separated(problem: Operands, names: readonly (typeof FIRST_HALF)[number
       : assume(problem[name], { type: problem[name].type, layout });
   }
   return result;
-}
-
-/** `1 - 2 sum(x * y) / sum(x^2 + y^2)`, the acceptance metric of AITER's op tests. */
-function logitsDiff(x: Float64Array, y: Float64Array): number {
-  const sum = (term: (a: number, b: number) => number): number => x.reduce((total, a, i) => total + term(a, y[i]!), 0);
-  return 1 - (2 * sum((a, b) => a * b)) / sum((a, b) => a * a + b * b);
 }
 
 describe('fused_moe_mxfp4 end to end', () => {

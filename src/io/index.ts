@@ -30,3 +30,4 @@ export {
 export { safetensorsChunks, type TensorToWrite, writeSafetensors } from './safetensors-write.ts';
 export { openSharded, type ShardedSafetensors } from './sharded.ts';
 export { type ByteSource, blobSource, memorySource } from './source.ts';
+export { HttpSourceError, urlSource } from './url-source.ts';

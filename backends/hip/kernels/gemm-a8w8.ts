@@ -11,11 +11,13 @@ const BLOCK_K = 128;
 /** Rows of w for which a wave of the block-scaled kernels reads one scale. */
 const ROWS_OF_A_WAVE = 64;
 
-/** Sizes and offsets are 32-bit in the kernels, with room for those beyond the end. */
+/** Offsets are 32-bit in the kernels, inside of 256 rows of x, w and y and inside of the scales of w. */
 const MOST_COLUMNS = 2 ** 22;
-const MOST = 2 ** 31 - 1;
+const MOST_ROWS_OF_W = 2 ** 20;
+const MOST_SCALES = 2 ** 29 - 1;
+const MOST_ROWS = 2 ** 31 - 1;
 
-/** What the fp8 kernels leave out, for columns of w and of x that share a scale. */
+/** What the fp8 kernels leave out. `blockK` columns share a scale. */
 export function gemmFp8Support(
   operands: Readonly<Record<string, TensorSpec>>,
   blockK: number | undefined = BLOCK_K,
@@ -32,7 +34,8 @@ export function gemmFp8Support(
       reason: `a scale for every ${blockK} columns, but a matrix instruction adds up ${BLOCK_K}: use the cpu backend.`,
     };
   }
-  if (Math.max(M, N) > MOST || K > MOST_COLUMNS) {
+  const scales = operands.w_scale?.layout.size ?? 0;
+  if (M > MOST_ROWS || N > MOST_ROWS_OF_W || K > MOST_COLUMNS || scales > MOST_SCALES) {
     return { supported: false, reason: `[${M}, ${N}, ${K}] exceeds the kernel's 32-bit offsets: use the cpu backend.` };
   }
   return { supported: true };

@@ -1,13 +1,13 @@
-// fp8 multiplication for many tokens: 256x256 by 8 waves, two on each SIMD. Both matrices go through LDS. The waves of the upper
-// half of the tile are one phase ahead of those of the lower half, so that on every SIMD one wave multiplies (8 matrix
-// instructions, 256 clocks) while the other reads the next operands, starts copies and adds the last products up; then they
-// change places. A block of K has four such pairs of phases, one for each quarter of what the wave computes.
+// fp8 multiplication for many tokens: 256x256 by 8 waves, two on each SIMD. Both matrices go through LDS. The waves of one
+// half of the rows run one phase ahead of those of the other, so that on every SIMD one wave multiplies (8 matrix instructions,
+// 256 clocks) while the other reads its next operands, starts copies and adds its last products up; then they change places.
+// A block of K has four such pairs of phases, one for each quarter of what the wave computes.
 //
 // Copies are started one or two blocks ahead, into places that nobody reads any more:
-// - the x of a group of waves is copied by the same group, one phase pair after its registers were filled from there at the least;
-// - w is read in the first two phase pairs and copied two pairs later, so that the group which is late has read it, too;
-// - what a block needs has arrived when its last phase pair but one ends: each wave has waited for its own copies, and the
-//   barriers after that are two.
+// - x is copied by the group of waves that reads it, after a barrier behind the phase that used what was read from there;
+// - w is copied two phase pairs after it was read, when the group that is late has read it, too;
+// - before its last phase of a block each wave waits for its copies of the next block, and the group that is ahead passes one
+//   more barrier before it reads them, which is the one behind the wait of the late group.
 // targets: gfx950
 #include "lib/gemm-fp8-stage.h"
 
@@ -119,8 +119,10 @@ template <Scaling scaling> struct EightWaves {
     if constexpr (SCALED) {
       const bool live = block < part.end;
       LDS(u8) *to = lds + SCALE_PLACE + stage * SCALE_STAGE;
-      copy_to_lds<4>(scales_of_x(a, m0, 256, block).when(live), (LDS(void) *)(to + (wave_n % 2 * 128 + wave_m * 64) * 4), x_scale_offset);
-      copy_to_lds<4>(scales_of_w(a, block).when(live), (LDS(void) *)(to + 1024 + wave_n * 256), w_scale_offset);
+      LDS(u8) *x_to = to + (wave_n % 2 * 128 + wave_m * 64) * 4;
+      LDS(u8) *w_to = to + 1024 + wave_n * 256;
+      copy_to_lds<4>(scales_of_x(a, m0, 256, block).when(live), (LDS(void) *)x_to, x_scale_offset);
+      copy_to_lds<4>(scales_of_w(a, block).when(live), (LDS(void) *)w_to, w_scale_offset);
     }
   }
 

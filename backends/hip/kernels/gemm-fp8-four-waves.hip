@@ -77,7 +77,8 @@ template <i32 ROWS, i32 COLUMNS, Scaling scaling> struct FourWaves {
 
   METHOD void copy_x(const Stage &to, u32 block, u32 i) {
     const bool live = block < part.end;
-    copy_to_lds<16>(x_rows.when(live), (LDS(void) *)(to.x + (i * WAVES + wave) * 1024), x_offset[i], offset_when(live, block * BLOCK_K));
+    LDS(u8) *place = to.x + (i * WAVES + wave) * 1024;
+    copy_to_lds<16>(x_rows.when(live), (LDS(void) *)place, x_offset[i], offset_when(live, block * BLOCK_K));
   }
   METHOD void load_w(u32 slot, u32 block, u32 s) {
     const bool live = block < part.end;
@@ -88,8 +89,10 @@ template <i32 ROWS, i32 COLUMNS, Scaling scaling> struct FourWaves {
   METHOD void copy_scales(const Stage &to, u32 block) {
     if constexpr (SCALED) {
       const bool live = block < part.end;
-      copy_to_lds<4>(scales_of_x(a, m0, ROWS, block).when(live), (LDS(void) *)(to.x_scale + wave % (ROWS / 64) * 64), x_scale_offset);
-      copy_to_lds<4>(scales_of_w(a, block).when(live), (LDS(void) *)(to.w_scale + wave % (COLUMNS / 64) * 64), w_scale_offset);
+      LDS(f32) *of_x = to.x_scale + wave % (ROWS / 64) * 64;
+      LDS(f32) *of_w = to.w_scale + wave % (COLUMNS / 64) * 64;
+      copy_to_lds<4>(scales_of_x(a, m0, ROWS, block).when(live), (LDS(void) *)of_x, x_scale_offset);
+      copy_to_lds<4>(scales_of_w(a, block).when(live), (LDS(void) *)of_w, w_scale_offset);
     }
   }
   METHOD void cut_short(u32 block) {
@@ -135,8 +138,9 @@ template <i32 ROWS, i32 COLUMNS, Scaling scaling> struct FourWaves {
       if (SCALED && q >= BEHIND) {
         const i32 p = q - BEHIND, i = p / STRIPES, s = p % STRIPES;
         const f32 token = x_scale[i >> 2][i & 3];
-        if constexpr (scaling == Scaling::columns) sum[i][s] = fused(product[p % (BEHIND + 1)], w_scale[s] * same(token), sum[i][s]);
-        else sum[i][s] = fused(product[p % (BEHIND + 1)], same(token), sum[i][s]);
+        f32x4 scale = same(token);
+        if constexpr (scaling == Scaling::columns) scale *= w_scale[s];
+        sum[i][s] = fused(product[p % (BEHIND + 1)], scale, sum[i][s]);
       }
       sched_fence();
     }

@@ -5,11 +5,19 @@ import { openHipBackend } from '../../../backends/hip/backend.ts';
 import { GEMM_TILES, type GemmTileName, overrideGemmTiles } from '../../../backends/hip/kernels/gemm-tiles.ts';
 import { decode } from '../../../src/formats/decode.ts';
 import { roundTo } from '../../../src/golden/codes.ts';
+import { runGolden } from '../../../src/golden/index.ts';
 import type { OpDefinition } from '../../../src/ops/op.ts';
 import { type OpOperands, ops } from '../../../src/ops/registry.ts';
 import { tensorFrom } from '../../../src/tensor/make.ts';
 import { outside, randomCodes, valuesOf } from '../../ops/gemm-moe-support.ts';
-import { expectGolden, expectWithinBound, fp8Operands, type GemmOperands, storedFor } from '../webgpu/gemm-support.ts';
+import {
+  expectGolden,
+  expectWithinBound,
+  fp8Operands,
+  type GemmOperands,
+  goldenFile,
+  storedFor,
+} from '../webgpu/gemm-support.ts';
 import { CPU_OBJECTS, CPU_RUNTIME, skipWithoutCpuRuntime } from './cpu-runtime.ts';
 
 const OPS = ['gemm_a8w8_blockscale', 'gemm_a8w8_blockscale_bpreshuffle'] as const;
@@ -41,6 +49,13 @@ describe.skipIf(skipWithoutCpuRuntime)('block-scaled fp8 multiplication on HIP',
   it('passes the golden cases', async () => {
     await expectGolden(backend, 'gemm.safetensors', ['gemm_a8w8_blockscale']);
     await expectGolden(backend, 'gfx950.safetensors', ['gemm_a8w8_blockscale_bpreshuffle']);
+    for (const file of ['fp8-path.safetensors', 'fp8-incidents.safetensors']) {
+      const only = [...OPS, 'gemm_a8w8_bpreshuffle', 'fp8_gemm_nt'] as const;
+      const { results } = await runGolden(backend, [await goldenFile(file)], { ops: only });
+      const left = results.filter(({ status }) => status !== 'pass');
+      expect(left.filter((result) => !result.case.includes('fnuz'))).toEqual([]);
+      expect(results.length - left.length).toBeGreaterThan(10);
+    }
   });
 
   it('says what it leaves out', () => {

@@ -230,7 +230,8 @@ MATRIX_CALL preshuffle_cpu::f32x16 mfma_f32_32x32x64_f8f6f4(matrix::i32x8 a, mat
 
 // The last three numbers broadcast and negate; nobody uses them.
 MATRIX_CALL matrix::f32x4 mfma_f32_16x16x32_bf16(matrix::bf16x8 a, matrix::bf16x8 b, matrix::f32x4 c, int, int, int) {
-  return matrix::narrow(matrix::BF16, __builtin_bit_cast(matrix::u16x8, a), __builtin_bit_cast(matrix::u16x8, b), c);
+  typedef matrix::u16x8 Codes;
+  return matrix::narrow(matrix::BF16, __builtin_bit_cast(Codes, a), __builtin_bit_cast(Codes, b), c);
 }
 MATRIX_CALL matrix::f32x4 mfma_f32_16x16x32_f16(matrix::f16x8 a, matrix::f16x8 b, matrix::f32x4 c, int, int, int) {
   return matrix::narrow(matrix::F16, a, b, c);

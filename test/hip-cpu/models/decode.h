@@ -40,18 +40,6 @@ inline f32x16 decode_e4m3_fnuz(u8x16 codes) {
 /** The upper half of an f16. */
 inline f32x16 decode_e5m2(u8x16 codes) { return from_half_bits(__builtin_convertvector(codes, u16x16) << 8); }
 
-/** The e5m2 of gfx942: half the values, one NaN in the place of -0; all exponents are those of numbers. */
-inline f32x16 decode_e5m2_fnuz(u8x16 codes) {
-  const u16x16 wide = __builtin_convertvector(codes, u16x16);
-  const i32x16 code = __builtin_convertvector(wide, i32x16);
-  const i32x16 exponent = code >> 2 & 31;
-  const i32x16 normal = (exponent + (127 - 16)) << 23 | (code & 3) << 21;
-  const f32x16 subnormal = __builtin_convertvector(code & 3, f32x16) * 0x1p-17f;
-  const i32x16 is_normal = exponent != 0;
-  const i32x16 magnitude = (is_normal & normal) | (~is_normal & __builtin_bit_cast(i32x16, subnormal));
-  return nan_where(wide == 0x80, __builtin_bit_cast(f32x16, magnitude | (code & 0x80) << 24));
-}
-
 /** One code a byte, in its low four bits. */
 inline f32x16 decode_e2m1(u8x16 codes) {
   const u16x16 wide = __builtin_convertvector(codes, u16x16);

@@ -57,7 +57,8 @@ template <typename Row> WHOLE_VECTORS inline void interleave(Row (&block)[16]) {
   }
 }
 
-template <unsigned S, unsigned K, Decoder decode> WHOLE_VECTORS void decode_columns(const Codes<S, K> &codes, Columns<S, K> &columns) {
+template <unsigned S, unsigned K, Decoder decode>
+WHOLE_VECTORS void decode_columns(const Codes<S, K> &codes, Columns<S, K> &columns) {
   for (unsigned first = 0; first < S; first += 16) {
     for (unsigned k = 0; k < K; k += 16) {
       u8x16 block[16];
@@ -86,7 +87,7 @@ template <unsigned S, unsigned K> struct Scales {
   int32_t at[K / 32][S];
 };
 
-/** value * 2^(a + b - 254), and NaN where either byte is 255. In two steps, since one factor alone may leave the range of f32. */
+/** value * 2^(a + b - 254), and NaN where either byte is 255. In two steps: one factor alone may leave the range of f32. */
 WHOLE_VECTORS inline f32x16 scale(f32x16 value, int32_t a, i32x16 b) {
   const i32x16 exponent = b + (a - 254);
   const i32x16 half = exponent >> 1;
@@ -113,7 +114,8 @@ WHOLE_VECTORS inline void to_columns(const f32x16 (*rows)[TILES], unsigned tile,
     return __builtin_bit_cast(f64x8, __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
   };
   const auto high = [](f32x16 x, f32x16 y) {
-    return __builtin_bit_cast(f64x8, __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+    return __builtin_bit_cast(
+        f64x8, __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
   };
   const f64x8 pairs[2][2] = {{low(a, b), low(c, d)}, {high(a, b), high(c, d)}};
   for (unsigned half = 0; half < 2; half++) {

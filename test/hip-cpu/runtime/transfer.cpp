@@ -34,8 +34,9 @@ int copy(void *target, const void *source, size_t bytes, int kind) {
 
 int fill(void *target, uint32_t value, size_t width, size_t count) {
   if (!require_device("hipMemset", "target", target, width * count)) return STATUS_INVALID_VALUE;
-  for (size_t index = 0; width > 1 && index < count; index++) memcpy(static_cast<char *>(target) + index * width, &value, width);
-  if (width == 1) memset(target, static_cast<int>(value), count);
+  char *const first = static_cast<char *>(target);
+  if (width == 1) memset(first, static_cast<int>(value), count);
+  else for (size_t index = 0; index < count; index++) memcpy(first + index * width, &value, width);
   return STATUS_SUCCESS;
 }
 

@@ -75,7 +75,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     id: 'weight-tile-32',
     title: 'a weight shuffled for older assembly kernels, tiles of 32 rows, is read with tiles of 16',
     ops: [BPRESHUFFLE],
-    symptom: 'rows permuted within blocks of 32',
+    symptom: 'pieces of 16 bytes change rows and columns within blocks of 32 rows',
     origin: 'AITER issue 671',
     misread: (operands) =>
       replace(operands, 'w', (w) =>

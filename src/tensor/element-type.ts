@@ -18,7 +18,7 @@ const INTEGER_BITS: Readonly<Record<IntegerType, number>> = {
 };
 
 export function isIntegerType(type: ElementType): type is IntegerType {
-  return type in INTEGER_BITS;
+  return Object.hasOwn(INTEGER_BITS, type);
 }
 
 /** Bits one element takes in storage: 4 for e2m1 (two codes a byte, even element in the low nibble). */

@@ -1,3 +1,16 @@
+export { addressCode } from './address-coded.ts';
+export {
+  type BlockScale,
+  type CodedTensor,
+  codeText,
+  codeValue,
+  describeElement,
+  type ElementFacts,
+  elementFacts,
+  numberText,
+  registerText,
+  scaleCoord,
+} from './describe-element.ts';
 export { type ElementType, elementBits, type IntegerType, isIntegerType } from './element-type.ts';
 export { LayoutMismatchError } from './errors.ts';
 export { asBytes, assume, materialize, storageBytes, TensorBytesError, tensor, tensorFrom } from './make.ts';

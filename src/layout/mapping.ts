@@ -1,6 +1,7 @@
 import { PreshuffleError } from '../errors.ts';
 import { Layout } from './layout.ts';
 import { planRelayout } from './relayout-plan.ts';
+import { requireSameShape } from './same-shape.ts';
 
 /**
  * Where elements end up when bytes written in one layout are read in another: a map of a finite set of numbers to itself
@@ -55,17 +56,6 @@ export function contiguousRun(from: Layout, to: Layout): number {
     return last !== undefined && last.from === 1 && last.to === 1 ? last.size : 1;
   });
   return Math.min(...(runs ?? [1]));
-}
-
-/** How many elements a kernel still gets right that reads bytes of `written` as `read`. */
-export function correctlyRead(written: Layout, read: Layout): { readonly correct: number; readonly total: number } {
-  requireSameShape(written, read);
-  let correct = 0;
-  for (let offset = 0; offset < written.storageSize; offset += 1) {
-    const coord = written.coord(offset);
-    if (coord !== undefined && read.offset(coord) === offset) correct += 1;
-  }
-  return { correct, total: written.size };
 }
 
 /**
@@ -184,12 +174,4 @@ function placesOf(factors: readonly { readonly size: number }[]): readonly numbe
 
 function gcd(a: bigint, b: bigint): bigint {
   return b === 0n ? a : gcd(b, a % b);
-}
-
-function requireSameShape(a: Layout, b: Layout): void {
-  if (a.shape.length === b.shape.length && a.shape.every((size, axis) => size === b.shape[axis])) return;
-  throw new PreshuffleError(
-    'layout-shapes',
-    `layouts ${a.id} [${a.shape.join(', ')}] and ${b.id} [${b.shape.join(', ')}] are bound to different shapes; bind both to one.`,
-  );
 }

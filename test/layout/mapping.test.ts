@@ -11,7 +11,6 @@ import {
 import {
   compose,
   contiguousRun,
-  correctlyRead,
   invert,
   readAs,
   relayoutAsLayout,
@@ -19,6 +18,7 @@ import {
   unravel,
 } from '../../src/layout/mapping.ts';
 import { bindPattern, parsePattern } from '../../src/layout/notation.ts';
+import { correctlyRead } from '../../src/layout/read-count.ts';
 import { everyCoord } from './support.ts';
 
 const shape = [64, 128];

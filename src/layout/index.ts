@@ -13,13 +13,16 @@ export { axisOffset, axisOffsets } from './axis-offsets.ts';
 export * from './catalog.ts';
 export { layoutFunctionsWgsl } from './codegen/wgsl.ts';
 export { axisIndexAt } from './dim.ts';
+export type { GuessCandidate, GuessRole, RejectedCandidate } from './guess-candidates.ts';
+export { guessLayout, guessLayoutSteps } from './guess-layout.ts';
+export { codeReader } from './guess-magnitude.ts';
+export type { GuessInput, GuessResult, LayoutGuess } from './guess-types.ts';
 export { Layout, type LayoutDim, type LayoutFactor, type LayoutInit, LayoutRangeError } from './layout.ts';
 export { describeLocation, type Location, locate, locateByte } from './locate.ts';
 export {
   applicationOrder,
   compose,
   contiguousRun,
-  correctlyRead,
   invert,
   type OffsetMapping,
   readAs,
@@ -50,6 +53,8 @@ export {
   ShapeRejectedError,
 } from './notation.ts';
 export { type PermuteOptions, permute } from './permute.ts';
+export { correctlyRead } from './read-count.ts';
+export { type DigitPlace, type ReadDigit, readDigits } from './read-digits.ts';
 export {
   type LoadBytes,
   loadRegisters,

@@ -20,11 +20,11 @@ export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdap
 }
 
 async function fromNavigator(gpu: GPU, kind: AdapterKind): Promise<FoundAdapter> {
-  const adapter = await gpu.requestAdapter(
-    kind === 'software' ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' },
-  );
+  const options: GPURequestAdapterOptions =
+    kind === 'software' ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' };
+  const adapter = await gpu.requestAdapter(options);
   const found = adapter === null ? 'no adapter' : adapterName(adapter.info);
-  const tried = [`navigator.gpu: ${found}`];
+  const tried = [`navigator.gpu.requestAdapter(${JSON.stringify(options)}): ${found}`];
   if (adapter === null) {
     throw new BackendUnavailableError(
       'webgpu',

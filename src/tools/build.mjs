@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildVisualizer } from './build-visualizer.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 process.chdir(root);
@@ -43,6 +44,7 @@ await build({
   logLevel: 'warning',
 });
 chmodSync('dist/cli.js', 0o755);
+await buildVisualizer('dist/visualizer');
 
 const typescript = path.dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
 node(path.join(typescript, 'bin', 'tsc'), '-p', 'src/tools/tsconfig.types.json');

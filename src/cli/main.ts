@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PreshuffleError } from '../errors.ts';
 import { LayoutMismatchError } from '../tensor/errors.ts';
@@ -10,6 +11,7 @@ import { InputError } from './inputs.ts';
 import type { TuneCommandOptions } from './tune.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 import { version } from './version.ts';
+import type { VisualizeOptions } from './visualize.ts';
 
 const DEFAULT_GOLDEN = 'test/golden';
 
@@ -66,6 +68,20 @@ function program(setExit: (code: number) => void): Command {
       setExit(await tune(options));
     });
 
+  root
+    .command('visualize')
+    .description('open the layout visualizer in a browser; everything stays on this machine')
+    .argument('[what]', 'a safetensors or npy file, a report of verify --json, or a permalink')
+    .option('--port <number>', 'port of the local server; 0 takes a free one', port, 0)
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
+    .option('--no-open', 'only print the address')
+    .option('--out <folder>', 'write the page into a folder, for any static host, and stop')
+    .action(async (what: string | undefined, options: VisualizeOptions) => {
+      const { visualize } = await import('./visualize.ts');
+      // The page lies beside this program; modules that are loaded later lie in a folder of their own.
+      setExit(await visualize(fileURLToPath(new URL('visualizer', import.meta.url)), what, options));
+    });
+
   addExplain(root, setExit);
   return root;
 }
@@ -74,6 +90,12 @@ function positive(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError(`"${text}" is not a positive integer.`);
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value < 65536) return value;
+  throw new InvalidArgumentError(`"${text}" is not a port, expected 0 to 65535.`);
 }
 
 function defaultPaths(): readonly string[] {

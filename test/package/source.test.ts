@@ -12,6 +12,7 @@ it('has no dependency cycle', () => {
     '--no-progress',
     '-T',
     'src/**/*.ts',
+    'src/**/*.tsx',
     'backends/**/*.ts',
   );
   expect(output).toContain('Congratulations, no circular dependency was found in your project.');

@@ -16,6 +16,8 @@ export interface Expectation {
   readonly mask?: Uint8Array;
   /** Also compare the padding of the layout, where the source defines it. Default false. */
   readonly padding?: boolean;
+  /** Names of the logical dimensions in reports, e.g. `['m', 'n']`. Default: those of the layout. */
+  readonly dims?: readonly string[];
 }
 
 /** One run of one op inside a case. A case may hold several: the row-major and the preshuffled GEMM, for example. */

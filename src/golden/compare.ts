@@ -5,6 +5,8 @@ import type { Expectation } from './check.ts';
 import { type ElementReader, elementReader, roundTo, ulpDistance } from './codes.ts';
 import { logicalIndexer } from './logical-index.ts';
 import { MetricsBuilder, type TensorMetrics } from './metrics.ts';
+import { MismatchCollector } from './mismatch-collector.ts';
+import { type MismatchMap, mismatchMap } from './mismatch-map.ts';
 
 /**
  * A float64 reference adds up in an order of its own. It must agree with ours to this fraction of the float32 error,
@@ -36,79 +38,92 @@ export interface Comparison {
   readonly metrics: TensorMetrics;
   /** The first differing element in storage order. */
   readonly first?: Mismatch;
+  /** Where the tensor differs; only when it does. */
+  readonly map?: MismatchMap;
 }
 
-/** Holds an op's output against a golden tensor. Both are in the same layout. */
-export function compareTensors(actual: Tensor, expectation: Expectation, bound?: ErrorBound): Comparison {
+/** A comparison under way: what differs so far, and how one element is described and ranked. */
+interface Findings {
+  readonly found: MismatchCollector;
+  compared(offset: number): boolean;
+  describe(offset: number): Mismatch;
+  readonly ranked: 'ofBound' | 'ulp';
+}
+
+/**
+ * Holds an op's output against a golden tensor. Both are in the same layout.
+ * @param onMismatch is called with the storage offset of every element that differs, in order
+ */
+export function compareTensors(
+  actual: Tensor,
+  expectation: Expectation,
+  bound?: ErrorBound,
+  onMismatch?: (offset: number) => void,
+): Comparison {
   const { expected } = expectation;
   const metrics = new MetricsBuilder(actual, expected);
-  const first =
+  const { found, compared, describe, ranked } =
     bound === undefined
       ? compareCodes(actual, expectation, metrics)
       : compareBound(actual, expectation, bound, metrics);
-  const result = {
-    output: expectation.output,
-    tensor: expected.name,
-    passed: first === undefined,
-    metrics: metrics.finish(),
-  };
-  return first === undefined ? result : { ...result, first };
+  const result = { output: expectation.output, tensor: expected.name, metrics: metrics.finish() };
+  const { failed, first } = found;
+  if (onMismatch !== undefined)
+    failed?.forEach((fails, offset) => {
+      if (fails !== 0) onMismatch(offset);
+    });
+  if (failed === undefined || first === undefined) return { ...result, passed: true };
+  const worst = found.worst.map(({ offset, severity }) => ({ ...describe(offset), [ranked]: severity }));
+  const map = mismatchMap({ tensor: actual, names: expectation.dims, failed, compared, worst });
+  return { ...result, passed: false, first: describe(first), map };
 }
 
-function compareCodes(actual: Tensor, expectation: Expectation, metrics: MetricsBuilder): Mismatch | undefined {
+function compareCodes(actual: Tensor, expectation: Expectation, metrics: MetricsBuilder): Findings {
   const { expected, mask } = expectation;
   const a = elementReader(actual);
   const e = elementReader(expected);
   const floats = !isIntegerType(expected.type);
   const counts = comparedElements(expectation, e.count);
-  let first: Mismatch | undefined;
+  const compared = (offset: number): boolean => counts(offset) && (mask === undefined || mask[offset] !== 0);
+  const found = new MismatchCollector(e.count);
   for (let offset = 0; offset < e.count; offset += 1) {
-    if (!counts(offset)) continue;
-    if (mask !== undefined && mask[offset] === 0) continue;
+    if (!compared(offset)) continue;
     const got = a.code(offset);
     const want = e.code(offset);
     const same = got === want || (floats && Number.isNaN(a.value(offset)) && Number.isNaN(e.value(offset)));
-    metrics.add(
-      a.value(offset),
-      e.value(offset),
-      got === want,
-      same,
-      got === want ? 0 : ulpDistance(expected.type, got, want),
-    );
-    if (!same) first ??= mismatch(offset, actual, a, expected, e);
+    const ulp = got === want ? 0 : ulpDistance(expected.type, got, want);
+    metrics.add(a.value(offset), e.value(offset), got === want, same, ulp);
+    if (!same) found.add(offset, ulp ?? Math.abs(a.value(offset) - e.value(offset)));
   }
-  return first;
+  return { found, compared, describe: (offset) => mismatch(offset, actual, a, expected, e), ranked: 'ulp' };
 }
 
-function compareBound(
-  actual: Tensor,
-  expectation: Expectation,
-  bound: ErrorBound,
-  metrics: MetricsBuilder,
-): Mismatch | undefined {
+function compareBound(actual: Tensor, expectation: Expectation, bound: ErrorBound, metrics: MetricsBuilder): Findings {
   const { expected } = expectation;
   const a = elementReader(actual);
   const e = elementReader(expected);
   const { rounding } = bound;
   const sameType = expected.type === actual.type;
   const logical = logicalIndexer(expected.layout);
-  let first: Mismatch | undefined;
+  const found = new MismatchCollector(e.count);
+  const round = (x: number): number => roundTo(actual.type, x, rounding);
+  const exactAt = (index: number): number => bound.exact[index] ?? Number.NaN;
+  const errorAt = (index: number): number => bound.error[index] ?? 0;
+  const goldenError = (error: number): number => (sameType ? error : error * F64_REFERENCE_SLACK);
+  const goldenWithin = (want: number, exact: number, error: number, low: number, high: number): boolean =>
+    sameType ? within(want, low, high) : within(want, exact - goldenError(error), exact + goldenError(error));
   for (let offset = 0; offset < e.count; offset += 1) {
     const index = logical(offset);
     if (index === undefined) continue;
-    const exact = bound.exact[index] ?? Number.NaN;
-    const error = bound.error[index] ?? 0;
-    const low = roundTo(actual.type, exact - error, rounding);
-    const high = roundTo(actual.type, exact + error, rounding);
+    const exact = exactAt(index);
+    const error = errorAt(index);
+    const low = round(exact - error);
+    const high = round(exact + error);
     const got = a.value(offset);
     const want = e.value(offset);
     // Where something may overflow nothing is promised, not even a number.
     const open = error === Number.POSITIVE_INFINITY;
-    const goldenHolds =
-      open ||
-      (sameType
-        ? within(want, low, high)
-        : within(want, exact - error * F64_REFERENCE_SLACK, exact + error * F64_REFERENCE_SLACK));
+    const goldenHolds = open || goldenWithin(want, exact, error, low, high);
     const holds = open || (within(got, low, high) && goldenHolds);
     const equal = sameType && a.code(offset) === e.code(offset);
     metrics.add(
@@ -118,13 +133,18 @@ function compareBound(
       holds,
       sameType ? ulpDistance(actual.type, a.code(offset), e.code(offset)) : undefined,
     );
-    metrics.addBound(boundShare(got, exact, error, (x) => roundTo(actual.type, x, rounding)));
-    if (!holds && first === undefined) {
-      const found = { ...mismatch(offset, actual, a, expected, e), allowed: [low, high] as const };
-      first = goldenHolds ? found : { ...found, goldenOutsideBound: true };
-    }
+    metrics.addBound(boundShare(got, exact, error, round));
+    if (!holds)
+      found.add(offset, goldenHolds ? Math.abs(got - exact) / error : Math.abs(want - exact) / goldenError(error));
   }
-  return first;
+  const describe = (offset: number): Mismatch => {
+    const index = logical(offset) as number;
+    const [exact, error] = [exactAt(index), errorAt(index)];
+    const [low, high] = [round(exact - error), round(exact + error)];
+    const element = { ...mismatch(offset, actual, a, expected, e), allowed: [low, high] as const };
+    return goldenWithin(e.value(offset), exact, error, low, high) ? element : { ...element, goldenOutsideBound: true };
+  };
+  return { found, compared: (offset) => logical(offset) !== undefined, describe, ranked: 'ofBound' };
 }
 
 /**

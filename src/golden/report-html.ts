@@ -1,5 +1,6 @@
 import { escapeMarkup } from './escape.ts';
 import type { BackendReport, CaseResult } from './report.ts';
+import { HEAT_MAP_STYLE, renderHeatMaps } from './report-heat-map.ts';
 
 const STYLE = `
 :root{color-scheme:light dark;--line:#8884;--bad:#c62828;--good:#2e7d32;--skip:#b26a00}
@@ -8,7 +9,7 @@ table{border-collapse:collapse;width:100%;margin:1rem 0}
 th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 .fail{color:var(--bad);font-weight:600}.pass{color:var(--good)}.skip{color:var(--skip)}
-pre{white-space:pre-wrap;margin:0;font:12px/1.4 ui-monospace,monospace}`;
+pre{white-space:pre-wrap;margin:0;font:12px/1.4 ui-monospace,monospace}${HEAT_MAP_STYLE}`;
 
 /** One page without any outside reference: opens from a file, can be attached to a ticket. */
 export function renderHtml(reports: readonly BackendReport[]): string {
@@ -52,6 +53,8 @@ function renderRow(result: CaseResult): string {
   const texts = [result.case, result.op, result.file].map((text) => `<td>${escapeMarkup(text)}</td>`).join('');
   const status = `<td class="${result.status}">${result.invalid === true ? 'unusable' : result.status}</td>`;
   const cells = numbers.map((text) => `<td class="number">${text}</td>`).join('');
-  const reason = result.reason === '' ? '' : `<tr><td colspan="9"><pre>${escapeMarkup(result.reason)}</pre></td></tr>`;
+  const maps = metrics === null ? '' : metrics.tensors.map(renderHeatMaps).join('');
+  const text = result.reason === '' ? '' : `<pre>${escapeMarkup(result.reason)}</pre>`;
+  const reason = text + maps === '' ? '' : `<tr><td colspan="9">${text}${maps}</td></tr>`;
   return `<tr>${texts}${status}${cells}</tr>${reason}`;
 }

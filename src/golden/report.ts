@@ -2,6 +2,7 @@ import type { Backend, BackendId } from '../../backends/backend.ts';
 import type { GoldenCheck } from './check.ts';
 import type { Comparison, Mismatch } from './compare.ts';
 import type { TensorMetrics } from './metrics.ts';
+import type { MismatchMap } from './mismatch-map.ts';
 
 export type CaseStatus = 'pass' | 'fail' | 'skip';
 
@@ -11,6 +12,8 @@ export interface CheckMetrics extends TensorMetrics {
   readonly op: string;
   readonly tensor: string;
   readonly first: Mismatch | null;
+  /** Where the tensor differs; only when it does. */
+  readonly map?: MismatchMap;
 }
 
 /** Metrics of a case: the worst of its tensors, and each of them. */
@@ -70,6 +73,7 @@ export function caseMetrics(
       tensor: comparison.tensor,
       ...comparison.metrics,
       first: comparison.first ?? null,
+      ...(comparison.map === undefined ? {} : { map: comparison.map }),
     }),
   );
   const elements = tensors.reduce((sum, entry) => sum + entry.elements, 0);

@@ -55,3 +55,40 @@ it('writes a page that needs nothing from outside, failures first, never roundin
   expect(page).toContain('99.99 %');
   expect(page).toContain('<td class="fail">unusable</td>');
 });
+
+it('draws the heat map of a failing tensor, run by run and shade by shade', () => {
+  const map = {
+    type: 'bf16',
+    layout: 'row-major',
+    dims: [
+      { name: 'e', size: 2 },
+      { name: 'n', size: 4 },
+      { name: 'k', size: 32 },
+    ],
+    matrixDims: 1,
+    matrices: 2,
+    rows: 4,
+    columns: 32,
+    cell: [2, 8],
+    grid: [2, 4],
+    shown: [{ matrix: 1, mismatches: [0, 16, 16, 1, 0, -3], elements: [16, -7] }],
+    perMatrix: { mismatches: [0, 33], elements: [128, 128] },
+    parity16: [],
+    blocks: [],
+    padding: { mismatches: 0, elements: 0 },
+    skew: [{ axis: 'n', text: 'all 33 mismatches have n < 2', covers: 0.5 }],
+    worst: [],
+  } as const;
+  const tensors = [{ ...metrics, mismatches: 33, label: 'y <1>', op: 'encode', tensor: 'y', first: null, map }];
+  const failing: CaseResult = { ...base, case: 'x', status: 'fail', reason: '', metrics: { ...metrics, tensors } };
+  const page = renderHtml([{ ...report, results: [failing] }]);
+  expect(page).not.toMatch(/(src|href)=|https?:/);
+  expect(page).toContain(
+    '<figure><figcaption>y &lt;1&gt;, y, e = 1: 33 of 128 elements differ; all 33 mismatches have n &lt; 2' +
+      '<br>4 rows down, 32 columns across, a cell is 2 × 8</figcaption>',
+  );
+  expect(page).toContain('viewBox="0 0 4 2"');
+  expect(page).toContain(
+    '<path fill-opacity="0.125" d="M3 0h1v1h-1z"/><path fill-opacity="1" d="M1 0h2v1h-2z"/></svg>',
+  );
+});

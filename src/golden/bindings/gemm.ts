@@ -48,7 +48,7 @@ function mathOf(reader: CaseReader) {
 
 /** A result whose float32 order the case names is reproduced to the bit by the CPU; other backends are held to the bound. */
 function expected(tensor: Tensor): Expectation & { readonly output: 'y' } {
-  return { output: 'y', expected: tensor, compare: 'bound' };
+  return { output: 'y', expected: tensor, compare: 'bound', dims: ['m', 'n'] };
 }
 
 /**

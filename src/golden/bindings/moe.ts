@@ -48,6 +48,10 @@ const topkSoftmax: Binding = async (reader) => {
   ];
 };
 
+/** Dimensions of the intermediate and of the output. */
+const H_DIMS = ['token', 'slot', 'i'] as const;
+const Y_DIMS = ['token', 'h'] as const;
+
 const stage1: Binding = async (reader) => {
   const { T, E, topk, I, H } = moeSizes(reader);
   const params = { ...activationOf(reader), scheme: schemeOf(reader) };
@@ -57,7 +61,9 @@ const stage1: Binding = async (reader) => {
     topk_ids: await reader.tensor('topk_ids', 'i32', { shape: [T, topk] }),
   };
   const h = await reader.tensor('h', 'bf16', { shape: [T, topk, I] });
-  return [check('h', 'moe_stage1_mxfp4', params, operands, [{ output: 'h', expected: h, compare: 'bound' }])];
+  return [
+    check('h', 'moe_stage1_mxfp4', params, operands, [{ output: 'h', expected: h, compare: 'bound', dims: H_DIMS }]),
+  ];
 };
 
 const stage2: Binding = async (reader) => {
@@ -69,7 +75,9 @@ const stage2: Binding = async (reader) => {
     ...(await routed(reader, [T, topk])),
   };
   const y = await reader.tensor('y', 'bf16', { shape: [T, H] });
-  return [check('y', 'moe_stage2_mxfp4', params, operands, [{ output: 'y', expected: y, compare: 'bound' }])];
+  return [
+    check('y', 'moe_stage2_mxfp4', params, operands, [{ output: 'y', expected: y, compare: 'bound', dims: Y_DIMS }]),
+  ];
 };
 
 /** `weight_layout` and `scale_layout` are those of w1; w2 has `w2_layout` and `w2_scale_layout`. */
@@ -90,8 +98,8 @@ const fusedMoe: Binding = async (reader) => {
   const h = reader.has('h') ? await reader.tensor('h', 'bf16', { shape: [T, topk, I] }) : undefined;
   return [
     check('moe', 'fused_moe_mxfp4', params, operands, [
-      ...(h === undefined ? [] : [{ output: 'h', expected: h, compare: 'bound' } as const]),
-      { output: 'y', expected: y, compare: 'bound' },
+      ...(h === undefined ? [] : [{ output: 'h', expected: h, compare: 'bound', dims: H_DIMS } as const]),
+      { output: 'y', expected: y, compare: 'bound', dims: Y_DIMS },
     ]),
   ];
 };

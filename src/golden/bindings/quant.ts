@@ -22,8 +22,8 @@ function fp8(op: 'per_tensor_quant' | 'per_token_quant' | 'per_1x128_quant'): Bi
     const math = reader.string('math', op === 'per_1x128_quant' ? GROUP_MATHS : ROW_MATHS, 'torch');
     return [
       check('quantised', op, { format, math } as OpParams<typeof op>, { x }, [
-        { output: 'y', expected: y, compare: 'exact' },
-        { output: 'scale', expected: scale, compare: 'exact' },
+        { output: 'y', expected: y, compare: 'exact', dims: ['m', 'k'] },
+        { output: 'scale', expected: scale, compare: 'exact', dims: ['m', 'group'] },
       ]),
     ];
   };
@@ -38,8 +38,8 @@ function mx(op: 'mxfp4_quant' | 'mxfp8_quant' | 'dynamic_mxfp4_quant', fallback:
     const scale = await reader.tensor('scale', 'e8m0', { scaling: 'e8m0' });
     return [
       check('quantised', op, { mode }, { x }, [
-        { output: 'y', expected: y, compare: 'exact' },
-        { output: 'scale', expected: scale, compare: 'exact' },
+        { output: 'y', expected: y, compare: 'exact', dims: ['m', 'k'] },
+        { output: 'scale', expected: scale, compare: 'exact', dims: ['m', 'group'] },
       ]),
     ];
   };

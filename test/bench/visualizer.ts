@@ -1,7 +1,7 @@
-// `npm run bench:visualizer`: what the layout visualizer costs in Chromium. Frames of 1280 x 800 CSS pixels while a grid is panned and
+// `npm run bench:visualizer -- [lane,value] [frames]`: what the layout visualizer costs in Chromium. Frames of 1280 x 800 CSS pixels while a grid is panned and
 // zoomed, in each colour mode; hovering; the first paint from localhost; bytes to load. Main-thread times: the browser draws to the screen
 // beside them. A frame in motion may be coarser than the picture at rest, which is what keeps it fast.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,9 @@ import { buildVisualizer } from '../../src/tools/build-visualizer.mjs';
 import { COLORS } from '../../src/visualizer/model/scene.ts';
 import { launchChromium } from '../visualizer/browser/chromium.ts';
 
-const FRAMES = Number(process.env['FRAMES'] ?? 90);
+const [modes, frames = '90'] = process.argv.slice(2);
+const WANTED = COLORS.filter((color) => modes === undefined || modes.split(',').includes(color));
+const FRAMES = Number(frames);
 const LOADS = 7;
 /** GPT-OSS has 2880 columns; its loaders pad them to 3072, because the shuffle needs a multiple of 128. */
 const TENSORS = {
@@ -61,7 +63,7 @@ async function measure(page: Page, motion: Motion, frames: number): Promise<Fram
       if (motion === 'pan') pointer('pointerdown', middle.x + 300, middle.y, 1);
       await new Promise<void>((resolve) => {
         let last = 0;
-        const run = (frame: number, dispatched: number): void => {
+        const run = (frame: number): void => {
           let started = 0;
           requestAnimationFrame((now) => {
             started = performance.now();
@@ -75,11 +77,11 @@ async function measure(page: Page, motion: Motion, frames: number): Promise<Fram
           requestAnimationFrame(() => {
             void document.body.offsetHeight;
             if (frame > 2) work.push(performance.now() - started + spent);
-            if (frame < frames) run(frame + 1, dispatched + 1);
+            if (frame < frames) run(frame + 1);
             else resolve();
           });
         };
-        run(0, 0);
+        run(0);
       });
       if (motion === 'pan') pointer('pointerup', middle.x, middle.y, 0);
       return { intervals, work };
@@ -89,7 +91,11 @@ async function measure(page: Page, motion: Motion, frames: number): Promise<Fram
 }
 
 async function openLens(browser: Browser, url: string, fields: string): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
+  const page = await browser.newPage({
+    viewport: { width: 1400, height: 1000 },
+    colorScheme: 'light',
+    bypassCSP: true,
+  });
   await page.goto(`${url}#v=1&screen=lens&view=log&${fields}`);
   await page.addStyleTag({
     content:
@@ -124,7 +130,7 @@ try {
   );
   row('tensor', 'colour', 'motion', 'work p50', 'work p95', 'frame p50', 'frame p95', 'fps');
   for (const [name, fields] of Object.entries(TENSORS)) {
-    for (const color of COLORS) {
+    for (const color of WANTED) {
       const page = await openLens(browser, server.url, `${fields}&color=${color}`);
       for (const motion of ['zoom', 'pan', 'hover'] as const) {
         const { intervals, work } = await measure(page, motion, FRAMES);
@@ -147,31 +153,58 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Prints when the first screens are painted, and what they load. */
+/** Prints when something is painted, when the screen is there, and what was loaded; an empty page first, which is the browser's own share. */
 async function firstPaint(): Promise<void> {
   console.log('');
-  row('page', '', '', 'paint p50', 'scripts', 'gzip');
-  for (const screen of ['atlas', 'lens']) {
-    const paints: number[] = [];
-    let scripts: readonly string[] = [];
-    for (let load = 0; load < LOADS; load += 1) {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-      const page = await context.newPage();
-      await page.goto(`${server.url}#v=1&screen=${screen}`, { waitUntil: 'load' });
-      await page.waitForTimeout(300);
-      const seen = await page.evaluate(() => ({
-        paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
-        scripts: performance
-          .getEntriesByType('resource')
-          .map(({ name }) => new URL(name).pathname)
-          .filter((name) => name.endsWith('.js')),
-      }));
-      paints.push(seen.paint);
-      scripts = seen.scripts;
-      await context.close();
-    }
-    const files = [...new Set(scripts)];
+  row('page', '', '', 'paint p50', 'screen p50', 'scripts', 'gzip');
+  writeFileSync(
+    path.join(folder, 'empty.html'),
+    '<!doctype html><title>empty</title><main class="screen"><p>.</p></main>',
+  );
+  for (const [name, address] of [
+    ['empty page', 'empty.html'],
+    ['atlas', '#v=1&screen=atlas'],
+    ['lens', '#v=1&screen=lens'],
+  ] as const) {
+    const loads: PageLoad[] = [];
+    for (let load = 0; load < LOADS; load += 1) loads.push(await loadPage(server.url + address));
+    const files = [...new Set(loads[0]?.scripts ?? [])];
     const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(path.join(folder, file))).length, 0);
-    row(screen, '', '', ms(quantile(paints, 0.5)), String(files.length), `${(bytes / 1024).toFixed(1)} KiB`);
+    const median = (pick: (load: PageLoad) => number): string => ms(quantile(loads.map(pick), 0.5));
+    const times = [median(({ paint }) => paint), median(({ screen }) => screen)];
+    row(name, '', '', ...times, String(files.length), `${(bytes / 1024).toFixed(1)} KiB`);
   }
+}
+
+interface PageLoad {
+  /** Milliseconds from the navigation until the first contentful paint. */
+  readonly paint: number;
+  /** Milliseconds until the screen's elements are in the document. */
+  readonly screen: number;
+  readonly scripts: readonly string[];
+}
+
+async function loadPage(url: string): Promise<PageLoad> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const observer = new MutationObserver(() => {
+      if (document.querySelector('.screen > :not(.loading)') === null) return;
+      performance.mark('screen');
+      observer.disconnect();
+    });
+    observer.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(url, { waitUntil: 'load' });
+  await page.waitForTimeout(300);
+  const seen = await page.evaluate(() => ({
+    paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
+    screen: performance.getEntriesByName('screen')[0]?.startTime ?? Number.NaN,
+    scripts: performance
+      .getEntriesByType('resource')
+      .map(({ name }) => new URL(name).pathname)
+      .filter((name) => name.endsWith('.js')),
+  }));
+  await context.close();
+  return seen;
 }

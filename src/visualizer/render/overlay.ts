@@ -54,7 +54,7 @@ export function drawOverlay(
   context.rect(left, top, plot.width, plot.height);
   context.clip();
   const cursor = state.cursor === undefined ? undefined : boxOf(state.cursor);
-  drawRelated(context, state.related, boxOf, colors);
+  drawRelated(context, state.related, grid, viewport, plot, margins, colors);
   if (cursor !== undefined) drawCrosshair(context, cursor, grid, viewport, plot, margins, colors);
   for (const pin of state.pins) outline(context, boxOf(pin), colors.accent, colors.light);
   if (cursor !== undefined) outline(context, cursor, state.isFocused ? colors.focus : colors.light, colors.dark);
@@ -152,47 +152,62 @@ function rounded(
   context.fill();
 }
 
-/** Related cells, framed where they meet others. Cells too small for that are filled. */
+/** Related cells, framed where they meet others. Cells too small for that are dots, one for each pixel. */
 function drawRelated(
   context: CanvasRenderingContext2D,
   related: ArrayLike<number>,
-  boxOf: (cell: Cell) => Box,
+  grid: Grid,
+  viewport: Viewport,
+  plot: PlotSize,
+  { left, top }: Margins,
   colors: OverlayColors,
 ): void {
   if (related.length === 0) return;
-  const isIn = new Set<string>();
-  for (let at = 0; at < related.length; at += 2) isIn.add(`${related[at]},${related[at + 1]}`);
-  const frames = new Path2D();
-  const dots = new Path2D();
+  const { row: firstRow, column: firstColumn, scale } = viewport;
+  const numberOf = (row: number, column: number): number => row * (grid.columns + 1) + column;
+  const isFramed = scale >= FRAMED;
+  const isIn = new Set<number>();
+  const path = new Path2D();
+  if (isFramed)
+    for (let at = 0; at < related.length; at += 2) isIn.add(numberOf(related[at] as number, related[at + 1] as number));
+  const line = (fromX: number, fromY: number, toX: number, toY: number): void => {
+    path.moveTo(fromX, fromY);
+    path.lineTo(toX, toY);
+  };
   for (let at = 0; at < related.length; at += 2) {
     const row = related[at] as number;
     const column = related[at + 1] as number;
-    const { x, y, size } = boxOf({ row, column });
-    if (size < FRAMED) {
-      const dot = Math.max(2, size);
-      dots.rect(x + (size - dot) / 2, y + (size - dot) / 2, dot, dot);
+    const x = (column - firstColumn) * scale;
+    const y = (row - firstRow) * scale;
+    if (x < -scale || y < -scale || x > plot.width || y > plot.height) continue;
+    if (!isFramed) {
+      const pixel = Math.floor(y) * Math.ceil(plot.width + 1) + Math.floor(x);
+      if (isIn.has(pixel)) continue;
+      isIn.add(pixel);
+      const dot = Math.max(2, scale);
+      path.rect(left + x + (scale - dot) / 2, top + y + (scale - dot) / 2, dot, dot);
       continue;
     }
-    const edge = (fromX: number, fromY: number, toX: number, toY: number): void => {
-      frames.moveTo(fromX, fromY);
-      frames.lineTo(toX, toY);
-    };
-    if (!isIn.has(`${row - 1},${column}`)) edge(x, y + 1, x + size, y + 1);
-    if (!isIn.has(`${row + 1},${column}`)) edge(x, y + size - 1, x + size, y + size - 1);
-    if (!isIn.has(`${row},${column - 1}`)) edge(x + 1, y, x + 1, y + size);
-    if (!isIn.has(`${row},${column + 1}`)) edge(x + size - 1, y, x + size - 1, y + size);
+    const [x0, y0, x1, y1] = [left + x, top + y, left + x + scale, top + y + scale];
+    if (!isIn.has(numberOf(row - 1, column))) line(x0, y0 + 1, x1, y0 + 1);
+    if (!isIn.has(numberOf(row + 1, column))) line(x0, y1 - 1, x1, y1 - 1);
+    if (column === 0 || !isIn.has(numberOf(row, column - 1))) line(x0 + 1, y0, x0 + 1, y1);
+    if (!isIn.has(numberOf(row, column + 1))) line(x1 - 1, y0, x1 - 1, y1);
   }
-  context.fillStyle = colors.focus;
-  context.globalAlpha = 0.8;
-  context.fill(dots);
-  context.globalAlpha = 1;
+  if (!isFramed) {
+    context.fillStyle = colors.focus;
+    context.globalAlpha = 0.8;
+    context.fill(path);
+    context.globalAlpha = 1;
+    return;
+  }
   context.lineCap = 'square';
   context.strokeStyle = colors.dark;
   context.lineWidth = 3.5;
-  context.stroke(frames);
+  context.stroke(path);
   context.strokeStyle = colors.light;
   context.lineWidth = 1.5;
-  context.stroke(frames);
+  context.stroke(path);
 }
 
 /** Row and column of the cursor in the bands of the axes. */

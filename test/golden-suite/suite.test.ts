@@ -6,7 +6,8 @@ import { fileSource } from '../../src/io/node.ts';
 
 const files = readdirSync('test/golden').map((name) => `test/golden/${name}`);
 
-it.each(['cpu', 'webgpu'] as const)('every committed golden case holds on %s', async (id) => {
+// A software adapter compiles every kernel once, beside other test files.
+it.each(['cpu', 'webgpu'] as const)('every committed golden case holds on %s', { timeout: 600_000 }, async (id) => {
   const backend = await openBackend(id);
   const sources = await Promise.all(files.map(fileSource));
   const report = await runGolden(backend, await Promise.all(sources.map(openGoldenFile)));

@@ -19,21 +19,11 @@ import { assume } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CaseReader } from '../case-reader.ts';
 import { check, type Expectation, type GoldenCheck } from '../check.ts';
+import { WEIGHT_TYPES } from '../weight-types.ts';
 import type { Binding } from './binding.ts';
 
 /** AITER pads the interleaved scale shuffle with the e8m0 code of 1.0; the separated one leaves its padding undefined. */
 const ONE_E8M0 = 0x7f;
-
-const WEIGHT_TYPES = {
-  u8: 'u8',
-  i8: 'i8',
-  e4m3fn: 'e4m3fn',
-  e4m3fnuz: 'e4m3fnuz',
-  e5m2: 'e5m2',
-  bf16: 'bf16',
-  f16: 'f16',
-  fp4x2: 'e2m1',
-} as const;
 
 /** The element type that a case's `dtype` names. */
 function weightType(reader: CaseReader, fallback?: keyof typeof WEIGHT_TYPES): ElementType {

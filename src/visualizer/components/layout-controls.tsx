@@ -11,6 +11,7 @@ import {
   TYPE_GROUPS,
 } from '../model/choices.ts';
 import { outcomeOf } from '../state/store.ts';
+import { OptionGroups } from './option-groups.tsx';
 
 export interface LayoutPickerProps {
   readonly label: string;
@@ -38,15 +39,7 @@ export function LayoutPicker({ label, value, onChange, operands }: LayoutPickerP
           onChange(currentTarget.value === CUSTOM ? FIRST_NOTATION : currentTarget.value)
         }
       >
-        {layoutGroups(operands).map((group) => (
-          <optgroup key={group.label} label={group.label}>
-            {group.options.map(({ ref, title }) => (
-              <option key={ref} value={ref}>
-                {title}
-              </option>
-            ))}
-          </optgroup>
-        ))}
+        <OptionGroups groups={layoutGroups(operands)} />
         <optgroup label="Your own">
           <option value={CUSTOM}>Layout in notation …</option>
         </optgroup>

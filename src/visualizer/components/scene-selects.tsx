@@ -3,6 +3,7 @@ import { catalog } from '../../layout/index.ts';
 import { COLOR_TITLES, registerGroups, SCALE_BLOCKS, scaleBlockId } from '../model/choices.ts';
 import { COLORS, type ColorId, type ScaleChoice } from '../model/scene.ts';
 import type { SelectProps } from './layout-controls.tsx';
+import { OptionGroups } from './option-groups.tsx';
 
 /** Which registers: a wave's load of consecutive bytes, or an operand of a matrix instruction. */
 export function RegisterSelect({
@@ -15,15 +16,7 @@ export function RegisterSelect({
     <label class="control">
       <span>{label}</span>
       <select value={value} onChange={({ currentTarget }) => onChange(currentTarget.value)}>
-        {registerGroups(bits).map((group) => (
-          <optgroup key={group.label} label={group.label}>
-            {group.options.map(({ ref, title }) => (
-              <option key={ref} value={ref}>
-                {title}
-              </option>
-            ))}
-          </optgroup>
-        ))}
+        <OptionGroups groups={registerGroups(bits)} />
       </select>
     </label>
   );

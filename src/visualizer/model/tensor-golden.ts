@@ -1,18 +1,10 @@
+import { WEIGHT_TYPES } from '../../golden/weight-types.ts';
 import { catalog } from '../../layout/index.ts';
 import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import type { Scene } from './scene.ts';
 import type { FileTensor } from './tensor-file.ts';
 
-const TYPES: Readonly<Record<string, ElementType>> = {
-  u8: 'u8',
-  i8: 'i8',
-  e4m3fn: 'e4m3fn',
-  e4m3fnuz: 'e4m3fnuz',
-  e5m2: 'e5m2',
-  bf16: 'bf16',
-  f16: 'f16',
-  fp4x2: 'e2m1',
-};
+const TYPES: Readonly<Record<string, ElementType>> = WEIGHT_TYPES;
 
 /** Outputs of golden shuffles, and the types that their cases leave out. */
 const SHUFFLES: Readonly<Record<string, ElementType>> = {
@@ -43,7 +35,8 @@ export function goldenHint(
   if (typeof op !== 'string' || fallback === undefined || !isShape(sizes)) return undefined;
   const part = name.slice(at + 1);
   if (part !== 'x' && part !== 'y') return undefined;
-  const type = typeof dtype === 'string' ? (TYPES[dtype] ?? fallback) : fallback;
+  const named = typeof dtype === 'string' && Object.hasOwn(TYPES, dtype) ? TYPES[dtype] : undefined;
+  const type = named ?? fallback;
   const experts = typeof given === 'number' ? given : 1;
   const product = sizes.reduce((all, size) => all * size, 1);
   // Shapes of packed fp4 count bytes in some cases and elements in others; the length of `x` tells.

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { scene } from '../state/store.ts';
-import { copyText, fullLink } from './clipboard.ts';
+import { fullLink, scene } from '../state/store.ts';
+import { copyText } from './clipboard.ts';
 
 /** Copies the permalink, and says so on the button for two seconds. */
 export function CopyLink(): JSX.Element {

@@ -6,11 +6,9 @@ import { describeMisreading } from '../model/diff-lines.ts';
 import { diffPaint, rowPaint } from '../model/diff-paint.ts';
 import { explainPair } from '../model/diff-words.ts';
 import { logicalGrid, memoryGrid } from '../model/grids/index.ts';
+import type { DiffColor } from '../state/diff.ts';
 import { theme } from '../state/theme.ts';
 import { GridCanvas } from './grid-canvas.tsx';
-
-/** What colours stand for: how far off the wanted element is, or the row that the one which is got belongs to. */
-export type DiffColor = 'distance' | 'row';
 
 export interface DiffGridsProps {
   readonly pair: Pair;

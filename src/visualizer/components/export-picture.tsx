@@ -2,14 +2,12 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Picture, Window } from '../model/export/picture.ts';
 import { parseSlice } from '../model/export/selection.ts';
-import { exportView, fileName, firstWindow, fittingCell, type PictureView, viewsOf } from '../model/export/views.ts';
-import { registerView } from '../state/lens.ts';
+import type { PictureSource } from '../model/export/source.ts';
+import { type ExportView, firstWindow, fittingCell } from '../model/export/views.ts';
 import { type Outcome, outcomeOf } from '../state/store.ts';
 import { theme } from '../state/theme.ts';
-import { fullLink } from './clipboard.ts';
 import { ExportActions } from './export-actions.tsx';
 import { inksOf, pngOf, shownWindow, svgBlobOf } from './export-render.ts';
-import type { ExportProps } from './export-text.tsx';
 
 const CELLS = [1, 2, 4, 8, 16, 24, 32, 48, 64] as const;
 
@@ -34,36 +32,34 @@ function partOf({ row, column, rows, columns }: Window): Part {
 /** Exports that are pictures: the whole grid of a view, or part of it, with title, axes and link. */
 export function ExportPicture({
   format,
-  scene,
-  subject,
-}: ExportProps & { readonly format: 'png' | 'svg' }): JSX.Element {
-  const [view, setView] = useState<PictureView>(viewsOf(subject).find((id) => scene.views.includes(id)) ?? 'logical');
+  source,
+}: {
+  readonly format: 'png' | 'svg';
+  readonly source: PictureSource;
+}): JSX.Element {
+  const [view, setView] = useState(source.first);
   const [part, setPart] = useState<Part>();
   const [cell, setCell] = useState(0);
   const [ratio, setRatio] = useState(1);
   const [made, setMade] = useState<Made>();
   const [failure, setFailure] = useState<string>();
-  const registers = registerView.value;
   const shade = theme.value;
-  const shown = useMemo(
-    () => (registers === undefined ? undefined : exportView(view, scene, subject, registers, shade)),
-    [view, scene, subject, registers, shade],
+  const shown = useMemo(() => source.show(view, shade), [source, view, shade]);
+  const first = useMemo(
+    () => firstWindow(shown.grid, source.around?.(view, shown.grid) ?? { row: 0, column: 0 }),
+    [source, shown, view],
   );
-  const first = useMemo(() => {
-    if (shown === undefined) return undefined;
-    const pin = scene.pins.at(-1);
-    const key = pin === undefined ? undefined : outcomeOf(() => subject.tensor.layout.offset(pin));
-    const at = key?.ok === true && view !== 'scale' ? shown.grid.cellOf(key.value) : undefined;
-    return firstWindow(shown.grid, at ?? { row: 0, column: 0 });
-  }, [shown, scene, subject, view]);
-  const onScreen = useMemo(() => (shown === undefined ? undefined : shownWindow(view, shown.grid)), [view, shown]);
-  const texts: Part = part ?? (first === undefined ? { rows: '', columns: '' } : partOf(first));
+  const onScreen = useMemo(() => {
+    const selector = source.onScreen?.(view);
+    return selector === undefined ? undefined : shownWindow(selector, shown.grid);
+  }, [source, view, shown]);
+  const texts: Part = part ?? partOf(first);
   const picture = useMemo(
-    () => (shown === undefined ? undefined : outcomeOf(() => pictureOf(shown, texts, cell, fullLink(scene)))),
-    [shown, texts.rows, texts.columns, cell],
+    () => outcomeOf(() => pictureOf(shown, texts, cell, source.link)),
+    [source, shown, texts.rows, texts.columns, cell],
   );
   useEffect(() => {
-    if (picture === undefined || !picture.ok) return;
+    if (!picture.ok) return;
     let gone = false;
     let url = '';
     setFailure(undefined);
@@ -85,7 +81,7 @@ export function ExportPicture({
     };
   }, [picture, ratio, format]);
   const current = made?.of === picture && made?.ratio === ratio ? made : undefined;
-  const problem = picture?.ok === false ? picture.message : failure;
+  const problem = picture.ok ? failure : picture.message;
   return (
     <>
       <div class="export-options">
@@ -94,13 +90,13 @@ export function ExportPicture({
           <select
             value={view}
             onChange={({ currentTarget }) => {
-              setView(currentTarget.value as PictureView);
+              setView(currentTarget.value);
               setPart(undefined);
             }}
           >
-            {viewsOf(subject).map((id) => (
+            {source.views.map(([id, title]) => (
               <option key={id} value={id}>
-                {id}
+                {title}
               </option>
             ))}
           </select>
@@ -155,7 +151,7 @@ export function ExportPicture({
       {problem === undefined ? (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard.
         <section class="export-preview" tabIndex={0} aria-label="Preview">
-          {current === undefined ? 'Painting …' : <img src={current.url} alt={`The ${view} view, as exported`} />}
+          {current === undefined ? 'Painting …' : <img src={current.url} alt={`${shown.title}, as exported`} />}
         </section>
       ) : (
         <p class="error-state" role="alert">
@@ -163,7 +159,7 @@ export function ExportPicture({
         </p>
       )}
       <ExportActions
-        name={fileName(subject, view, format)}
+        name={source.fileName(view, format)}
         content={problem === undefined ? current?.blob : undefined}
         summary={current?.summary ?? ''}
       />
@@ -171,7 +167,7 @@ export function ExportPicture({
   );
 }
 
-function pictureOf(shown: ReturnType<typeof exportView>, { rows, columns }: Part, cell: number, link: string): Picture {
+function pictureOf(shown: ExportView, { rows, columns }: Part, cell: number, link: string): Picture {
   const [row, endRow] = parseSlice(rows, shown.grid.rows, 'Rows');
   const [column, endColumn] = parseSlice(columns, shown.grid.columns, 'Columns');
   const window: Window = { row, column, rows: endRow - row, columns: endColumn - column };

@@ -1,7 +1,7 @@
 import { PreshuffleError } from '../../errors.ts';
 import type { Inks, Picture, Window } from '../model/export/picture.ts';
 import { frameOf, svgOf } from '../model/export/svg.ts';
-import { MAX_SIDE, type PictureView } from '../model/export/views.ts';
+import { MAX_SIDE } from '../model/export/views.ts';
 import type { Grid } from '../model/grid.ts';
 import { canvasColors } from '../render/theme-colors.ts';
 import { paintToPixels } from '../render/to-pixels.ts';
@@ -20,9 +20,9 @@ export function inksOf(): Inks {
   return { background: token('--surface'), text: token('--text'), muted: token('--text-2'), border: token('--text') };
 }
 
-/** The cells of a view that the Lens shows behind the dialog; undefined where it shows none of this grid. */
-export function shownWindow(view: PictureView, grid: Grid): Window | undefined {
-  const root = document.querySelector<HTMLElement>(`.view-${view} [data-plot]`);
+/** The cells that a canvas behind the dialog shows; undefined where there is no such canvas, or it shows none of this grid. */
+export function shownWindow(selector: string, grid: Grid): Window | undefined {
+  const root = document.querySelector<HTMLElement>(selector);
   const numbers = (text = ''): readonly number[] => text.split(/[ ,]+/).map(Number);
   const [, , width = 0, height = 0] = numbers(root?.dataset['plot']);
   const [top = 0, left = 0, scale = 0] = numbers(root?.dataset['viewport']);

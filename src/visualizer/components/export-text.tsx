@@ -12,33 +12,13 @@ import {
   selectionSize,
   wholeTensor,
 } from '../model/export/selection.ts';
+import { EXTENSION, type MadeText, type TextFormat } from '../model/export/source.ts';
 import { torchOf } from '../model/export/torch.ts';
 import { fileName } from '../model/export/views.ts';
 import type { Scene } from '../model/scene.ts';
 import type { Subject } from '../model/subject.ts';
-import { outcomeOf } from '../state/store.ts';
-import { fullLink } from './clipboard.ts';
-import { ExportActions } from './export-actions.tsx';
-
-export const TEXT_FORMATS = {
-  csv: 'CSV table',
-  markdown: 'Markdown',
-  typescript: 'TypeScript',
-  torch: 'torch',
-  link: 'Link',
-} as const;
-export type TextFormat = keyof typeof TEXT_FORMATS;
-
-const EXTENSION: Readonly<Record<TextFormat, string>> = {
-  csv: 'csv',
-  markdown: 'md',
-  typescript: 'ts',
-  torch: 'py',
-  link: 'txt',
-};
-
-/** Lines of the preview. */
-const PREVIEW = 200;
+import { fullLink, outcomeOf } from '../state/store.ts';
+import { TextResult } from './export-ready.tsx';
 
 interface TextOptions {
   readonly range: string;
@@ -47,13 +27,20 @@ interface TextOptions {
   readonly cells: 'pins' | TileCell;
 }
 
-export interface ExportProps {
+interface ExportProps {
   readonly scene: Scene;
   readonly subject: Subject;
+  /** Name of the tensor, where it comes from a file. */
+  readonly data: string | undefined;
 }
 
 /** Exports that are text, with a preview. */
-export function ExportText({ format, scene, subject }: ExportProps & { readonly format: TextFormat }): JSX.Element {
+export function ExportText({
+  format,
+  scene,
+  subject,
+  data,
+}: ExportProps & { readonly format: TextFormat }): JSX.Element {
   const { layout } = subject.tensor;
   const pins = scene.pins.filter((pin) => pin.every((at, axis) => at < (layout.shape[axis] ?? 0)));
   const origin = pins.at(-1) ?? layout.shape.map(() => 0);
@@ -64,8 +51,8 @@ export function ExportText({ format, scene, subject }: ExportProps & { readonly 
     cells: pins.length > 0 ? 'pins' : 'byte',
   });
   const made = useMemo(
-    () => outcomeOf(() => textOf(format, scene, subject, pins, options)),
-    [format, scene, subject, options],
+    () => outcomeOf(() => textOf(format, { scene, subject, data }, pins, options)),
+    [format, scene, subject, data, options],
   );
   const hasRange = format === 'csv' || (format === 'markdown' && options.cells !== 'pins');
   return (
@@ -130,34 +117,14 @@ export function ExportText({ format, scene, subject }: ExportProps & { readonly 
           </>
         ) : null}
       </div>
-      {made.ok ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard.
-        <section class="export-preview" tabIndex={0} aria-label="Preview">
-          {preview(made.value.text)}
-        </section>
-      ) : (
-        <p class="error-state" role="alert">
-          {made.message}
-        </p>
-      )}
-      <ExportActions
-        name={fileName(subject, '', EXTENSION[format])}
-        content={made.ok ? made.value.text : undefined}
-        summary={made.ok ? made.value.summary : ''}
-      />
+      <TextResult name={fileName(subject, '', EXTENSION[format], data)} made={made} />
     </>
   );
 }
 
-interface MadeText {
-  readonly text: string;
-  readonly summary: string;
-}
-
 function textOf(
   format: TextFormat,
-  scene: Scene,
-  subject: Subject,
+  { scene, subject, data }: ExportProps,
   pins: readonly (readonly number[])[],
   { range, order, cells }: TextOptions,
 ): MadeText {
@@ -174,8 +141,8 @@ function textOf(
     }
     case 'markdown': {
       if (cells === 'pins')
-        return { text: markdownOfElements(subject, pins, link), summary: `${pins.length} elements` };
-      const text = markdownOfTile(subject, parseSelection(range, layout), cells, link);
+        return { text: markdownOfElements(subject, pins, link, data), summary: `${pins.length} elements` };
+      const text = markdownOfTile(subject, parseSelection(range, layout), cells, link, data);
       return { text, summary: `at most ${MAX_TABLE} rows and columns` };
     }
     case 'typescript':
@@ -187,11 +154,4 @@ function textOf(
     default:
       return format satisfies never;
   }
-}
-
-function preview(text: string): string {
-  const lines = text.split('\n');
-  return lines.length <= PREVIEW
-    ? text
-    : `${lines.slice(0, PREVIEW).join('\n')}\n… ${lines.length - PREVIEW} more lines`;
 }

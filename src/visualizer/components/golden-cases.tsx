@@ -1,6 +1,13 @@
 import type { JSX } from 'preact';
-import { type GoldenReport, type ReportCase, STATUSES, type Status } from '../model/golden-report.ts';
-import { type CaseFilter, type CaseRow, identity, type SortKey, verdictText } from '../model/golden-table.ts';
+import { type GoldenReport, STATUSES, type Status } from '../model/golden-report.ts';
+import {
+  type CaseFilter,
+  type CaseRow,
+  identity,
+  type SortKey,
+  statusText,
+  verdictText,
+} from '../model/golden-table.ts';
 import { boundText, decimals, ulpText } from '../model/golden-text.ts';
 import { filter, otherRun, rows, select, selected, shownRun } from '../state/golden.ts';
 
@@ -145,11 +152,6 @@ export function CaseName({ name }: { readonly name: string }): JSX.Element {
   if (name === '') return <>(whole file)</>;
   const parts = name.split(/(?<=_)(?!_)/);
   return <>{parts.map((part, index) => (index === 0 ? part : [<wbr key={part} />, part]))}</>;
-}
-
-/** Unusable cases are failures of another kind. */
-export function statusText({ status, invalid }: Pick<ReportCase, 'status' | 'invalid'>): string {
-  return invalid ? 'unusable' : status;
 }
 
 function emptyText(other: string | undefined): string {

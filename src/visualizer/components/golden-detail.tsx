@@ -1,12 +1,11 @@
-import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { ReportCase, ReportTensor } from '../model/golden-report.ts';
 import { elementScene } from '../model/golden-scene.ts';
-import { differs, identity, verdictText } from '../model/golden-table.ts';
-import { boundText, decimals } from '../model/golden-text.ts';
-import { moveToFailing, otherRun, selected } from '../state/golden.ts';
+import { differs, identity, statusText, verdictText } from '../model/golden-table.ts';
+import { boundText, decimals, equalText } from '../model/golden-text.ts';
+import { chosenTensor, moveToFailing, otherRun, selected, tensorOf } from '../state/golden.ts';
 import { linkOf, open, scene } from '../state/store.ts';
-import { CaseName, statusText } from './golden-cases.tsx';
+import { CaseName } from './golden-cases.tsx';
 import { RateFacts, SkewSentences, WorstTable } from './golden-facts.tsx';
 import { HeatMap } from './golden-heat-map.tsx';
 
@@ -77,9 +76,7 @@ function Diagnosis({ result }: { readonly result: ReportCase }): JSX.Element {
 
 function Tensors({ result }: { readonly result: ReportCase }): JSX.Element {
   const tensors = result.metrics?.tensors ?? [];
-  const failing = tensors.findIndex(({ mismatches }) => mismatches > 0);
-  const index = useSignal(Math.max(0, failing));
-  const shown = tensors[index.value];
+  const shown = tensorOf(result);
   if (shown === undefined) return <p class="muted">Nothing was compared.</p>;
   return (
     <>
@@ -97,15 +94,15 @@ function Tensors({ result }: { readonly result: ReportCase }): JSX.Element {
             </tr>
           </thead>
           <tbody>
-            {tensors.map((tensor, at) => (
-              <tr key={`${tensor.label} ${tensor.tensor}`} class={at === index.value ? 'is-selected' : undefined}>
+            {tensors.map((tensor) => (
+              <tr key={`${tensor.label} ${tensor.tensor}`} class={tensor === shown ? 'is-selected' : undefined}>
                 <th scope="row">
                   <button
                     type="button"
                     class="case-name"
-                    aria-current={at === index.value ? 'true' : undefined}
+                    aria-current={tensor === shown ? 'true' : undefined}
                     onClick={() => {
-                      index.value = at;
+                      chosenTensor.value = tensor;
                     }}
                   >
                     {tensor.label === tensor.tensor ? tensor.label : `${tensor.label}: ${tensor.tensor}`}
@@ -117,7 +114,7 @@ function Tensors({ result }: { readonly result: ReportCase }): JSX.Element {
           </tbody>
         </table>
       </section>
-      <TensorMap key={index.value} tensor={shown} />
+      <TensorMap key={`${shown.label} ${shown.tensor}`} tensor={shown} />
     </>
   );
 }
@@ -128,8 +125,7 @@ function TensorNumbers({ tensor }: { readonly tensor: ReportTensor }): JSX.Eleme
     <>
       <td class={`number ${mismatches > 0 ? 'status-fail' : ''}`}>{mismatches}</td>
       <td class="number">{elements}</td>
-      {/* Never rounded up to 100 %. */}
-      <td class="number">{equal === null ? '' : `${Math.floor(equal * 10_000) / 100} %`}</td>
+      <td class="number">{equalText(equal)}</td>
       <td class="number">{decimals(maxAbs)}</td>
       <td class="number">{decimals(maxRel)}</td>
       <td class="number">{maxUlp ?? ''}</td>

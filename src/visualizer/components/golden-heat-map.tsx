@@ -1,27 +1,36 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { type MapMode, mapPaint, mapView, matrixName, modesOf, percent, rateColor } from '../model/golden-map.ts';
+import {
+  type MapMode,
+  mapPaint,
+  mapView,
+  matrixName,
+  modesOf,
+  percent,
+  RATES,
+  rateColor,
+} from '../model/golden-map.ts';
 import type { ReportMap } from '../model/golden-map-json.ts';
 import { cssColor } from '../model/oklab.ts';
+import { lookOfMap, showMap } from '../state/golden.ts';
 import { theme } from '../state/theme.ts';
 import { GridCanvas } from './grid-canvas.tsx';
 
 const MODE_NAMES: Readonly<Record<MapMode, string>> = { matrix: 'matrix', tile: '16 × 16 tiles', expert: 'experts' };
-const LEGEND: readonly number[] = [0, 0.01, 0.25, 0.5, 0.75, 1];
 
 /** Where a tensor fails. Keyed by tensor, so that another one begins with its own first matrix. */
 export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name: string }): JSX.Element {
-  const chosen = useSignal<MapMode>('matrix');
-  const matrix = useSignal(worstMatrix(map));
+  const look = lookOfMap(map);
   const hover = useSignal<number | undefined>(undefined);
   const modes = modesOf(map);
-  const mode = modes.includes(chosen.value) ? chosen.value : 'matrix';
-  const view = useMemo(() => mapView(map, mode, matrix.value), [map, mode, matrix.value]);
+  const mode = modes.includes(look.mode) ? look.mode : 'matrix';
+  const { matrix } = look;
+  const view = useMemo(() => mapView(map, mode, matrix), [map, mode, matrix]);
   const paint = useMemo(() => mapPaint(view, theme.value), [view, theme.value]);
   const line = useComputed(() => (hover.value === undefined ? '' : view.describe(hover.value)));
   if (map.shown.length === 0) return <p class="muted">Only padding differs: no cell has a mismatch.</p>;
-  const place = mode === 'expert' ? '' : matrixName(map, matrix.value);
+  const place = mode === 'expert' ? '' : matrixName(map, matrix);
   const label = `Mismatches of ${name}${place === '' ? '' : `, ${place}`}`;
   return (
     <div class="golden-map">
@@ -36,7 +45,7 @@ export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name:
                 aria-pressed={mode === entry}
                 onClick={() => {
                   hover.value = undefined;
-                  chosen.value = entry;
+                  showMap(map, { mode: entry });
                 }}
               >
                 {MODE_NAMES[entry]}
@@ -48,10 +57,10 @@ export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name:
           <label>
             <span class="visually-hidden">Matrix</span>
             <select
-              value={String(matrix.value)}
+              value={String(matrix)}
               onChange={(event) => {
                 hover.value = undefined;
-                matrix.value = Number(event.currentTarget.value);
+                showMap(map, { matrix: Number(event.currentTarget.value) });
               }}
             >
               {map.shown.map((entry) => (
@@ -67,7 +76,7 @@ export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name:
       </div>
       <div class="golden-map-canvas" style={{ height: `${canvasHeight(view.grid.rows, view.grid.columns)}px` }}>
         <GridCanvas
-          key={`${mode} ${matrix.value}`}
+          key={`${mode} ${matrix}`}
           grid={view.grid}
           paint={paint}
           label={label}
@@ -76,9 +85,8 @@ export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name:
           pins={[]}
           onPick={(key) => {
             if (mode !== 'expert' || !map.shown.some((entry) => entry.matrix === key)) return;
-            matrix.value = key;
             hover.value = undefined;
-            chosen.value = 'matrix';
+            showMap(map, { mode: 'matrix', matrix: key });
           }}
         />
       </div>
@@ -91,7 +99,7 @@ export function HeatMap({ map, name }: { readonly map: ReportMap; readonly name:
 function MapLegend(): JSX.Element {
   return (
     <ul class="golden-legend" aria-label="Share of elements that differ">
-      {LEGEND.map((rate) => (
+      {RATES.map((rate) => (
         <li key={rate}>
           <span class="legend-swatch" style={{ background: cssColor(rateColor(rate, theme.value)) }} />
           {percent(rate, 1)}
@@ -114,9 +122,4 @@ function caption(map: ReportMap, mode: MapMode, cell: readonly [number, number] 
 function canvasHeight(rows: number, columns: number): number {
   const cell = Math.max(6, Math.min(28, 640 / columns));
   return Math.round(Math.min(460, Math.max(100, rows * cell + 48)));
-}
-
-function worstMatrix({ shown, perMatrix }: ReportMap): number {
-  const count = (matrix: number): number => perMatrix.mismatches[matrix] ?? 0;
-  return shown.reduce((worst, { matrix }) => (count(matrix) > count(worst) ? matrix : worst), shown[0]?.matrix ?? 0);
 }

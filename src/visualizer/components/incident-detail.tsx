@@ -1,4 +1,4 @@
-import { type Signal, signal, useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { bindPair, type PairScene } from '../model/diff.ts';
@@ -8,15 +8,13 @@ import { stalePad } from '../model/incident-pad.ts';
 import type { BitPanelId, IncidentScene } from '../model/incident-scene.ts';
 import { diffScene, headingOf, INCIDENT_SCENES, incidentScene } from '../model/incident-scenes.ts';
 import { DEFAULT_SCENE } from '../model/scene.ts';
+import { incidentColor } from '../state/diff.ts';
 import { linkOf } from '../state/store.ts';
 import { BitRow } from './bit-fields.tsx';
-import { type DiffColor, DiffGrids } from './diff-grids.tsx';
+import { DiffGrids } from './diff-grids.tsx';
 import { DiffShares } from './diff-shares.tsx';
 import { DiffWords } from './diff-words.tsx';
 import { PadBar } from './pad-bar.tsx';
-
-/** Rows tell most of a mistake at a glance; stays while other incidents are shown. */
-const colorBy: Signal<DiffColor> = signal('row');
 
 /** One incident: what happened, what it looked like, and what the kernel reads. */
 export function IncidentDetail({ incident }: { readonly incident: IncidentScene }): JSX.Element {
@@ -72,7 +70,7 @@ function PairPanel({ pair: shown }: { readonly pair: PairScene }): JSX.Element {
           pair={pair}
           hover={hover}
           pins={pins.value}
-          colorBy={colorBy}
+          colorBy={incidentColor}
           onPick={(coord) => {
             pins.value = [pair.read.layout.offset(coord)];
           }}

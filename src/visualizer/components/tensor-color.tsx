@@ -1,4 +1,3 @@
-import { type Signal, signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { numberText } from '../../tensor/describe-element.ts';
@@ -9,11 +8,9 @@ import { COLORS, type ColorId } from '../model/scene.ts';
 import type { Subject } from '../model/subject.ts';
 import { dataRange } from '../model/tensor-paint.ts';
 import { change, scene } from '../state/store.ts';
+import { byRange } from '../state/tensor-look.ts';
 import { theme } from '../state/theme.ts';
 import { Legend } from './legend.tsx';
-
-/** Whether colours are spread over the range of the data, a mode that only a file has. */
-export const byRange: Signal<boolean> = signal(true);
 
 const RANGE = 'range';
 const STEPS = 16;

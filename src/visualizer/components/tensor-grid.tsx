@@ -1,4 +1,3 @@
-import { type Signal, signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { makePaint } from '../model/colors.ts';
@@ -8,15 +7,13 @@ import type { Subject } from '../model/subject.ts';
 import { rangePaint, tensorPaint } from '../model/tensor-paint.ts';
 import { pinKeys, shownGrids, viewports } from '../state/lens.ts';
 import { change, hover, scene } from '../state/store.ts';
+import { byRange, ORDERS, order } from '../state/tensor-look.ts';
 import { flagged } from '../state/tensor-stats.ts';
 import { theme } from '../state/theme.ts';
 import { GridCanvas } from './grid-canvas.tsx';
 import { HoverLine } from './hover-line.tsx';
-import { byRange, TensorColor } from './tensor-color.tsx';
+import { TensorColor } from './tensor-color.tsx';
 import { Toggle } from './view-panel.tsx';
-
-const ORDERS = ['logical', 'memory'] as const;
-const order: Signal<(typeof ORDERS)[number]> = signal('logical');
 
 /** The elements, in logical order or as memory holds them. */
 export function TensorGrid({ shown }: { readonly shown: Subject }): JSX.Element {

@@ -136,7 +136,8 @@ function steps(colorOf: (at: number) => number): readonly number[] {
   return Array.from({ length: RAMP_STEPS + 1 }, (_, index) => colorOf(index / RAMP_STEPS));
 }
 
-function markEntries({ tensor }: Subject, color: ColorId, theme: Theme): readonly LegendEntry[] {
+/** Marks that a mode has beside its colours: NaN and padding. */
+export function markEntries({ tensor }: Subject, color: ColorId, theme: Theme): readonly LegendEntry[] {
   const { padding, nan } = commonColors(theme);
   const entries: LegendEntry[] = [];
   const showsCodes = color === 'value' || color === 'code';

@@ -61,16 +61,21 @@ export function diffPaint(pair: Pair, theme: Theme, text: 'got' | 'asked' = 'got
 /** Steps between the first and the last row. */
 const STEPS = 256;
 
+/** The dimension that `rowPaint` shows. */
+export function rowPaintAxis({ read, names }: Pair, wrongAxes: readonly number[]): number {
+  const last = read.layout.shape.length - 1;
+  const rows = Math.max(0, last - 1);
+  // A bias has experts and rows, and no columns.
+  return wrongAxes.includes(rows) && names[last] !== 'n' ? rows : last;
+}
+
 /**
  * Colours cells by the row of the element that lies there, or that the reader takes it for: from the first row of a matrix to its last.
  * A right order is a smooth run, and every other one shows its pattern. Where all rows are right it is the column.
  */
 export function rowPaint(pair: Pair, theme: Theme, wrongAxes: readonly number[], side: 'got' | 'asked' = 'got'): Paint {
   const { layout } = side === 'got' ? pair.written : pair.read;
-  const last = layout.shape.length - 1;
-  const rows = Math.max(0, last - 1);
-  // A bias has experts and rows, and no columns.
-  const axis = wrongAxes.includes(rows) && pair.names[last] !== 'n' ? rows : last;
+  const axis = rowPaintAxis(pair, wrongAxes);
   const dim = layout.dims[axis] as (typeof layout.dims)[number];
   const palette = orderedPalette(STEPS, theme);
   const none = diffColors(theme).lost;

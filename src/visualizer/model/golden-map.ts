@@ -58,6 +58,15 @@ export function rateColor(rate: number, theme: Theme): number {
   return divergingColor(rate === 0 ? 0 : Math.max(0.02, rate), theme);
 }
 
+/** Shares whose colours a legend shows. */
+export const RATES: readonly number[] = [0, 0.01, 0.25, 0.5, 0.75, 1];
+
+/** The matrix with the most mismatches, of those whose cells are in the report. */
+export function worstMatrix({ shown, perMatrix }: Pick<ReportMap, 'shown' | 'perMatrix'>): number {
+  const count = (matrix: number): number => perMatrix.mismatches[matrix] ?? 0;
+  return shown.reduce((worst, { matrix }) => (count(matrix) > count(worst) ? matrix : worst), shown[0]?.matrix ?? 0);
+}
+
 /** `4.69 %`, with as many digits as tell it from 0 and 100. */
 export function percent(part: number, whole: number): string {
   if (part === 0 || whole === 0) return '0 %';

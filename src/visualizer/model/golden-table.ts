@@ -60,6 +60,11 @@ export function verdictText(result: ReportCase | undefined): string {
   return `fail, ${result.metrics.mismatches} of ${result.metrics.elements} differ`;
 }
 
+/** Unusable cases are failures of another kind. */
+export function statusText({ status, invalid }: Pick<ReportCase, 'status' | 'invalid'>): string {
+  return invalid ? 'unusable' : status;
+}
+
 /** What a case is called in permalinks and messages. Cases of the same name in two files are told apart by the file. */
 export function identity({ file, case: name }: Pick<ReportCase, 'file' | 'case'>): string {
   return `${file}#${name}`;

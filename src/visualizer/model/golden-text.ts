@@ -9,6 +9,11 @@ export function decimals(value: number | null): string {
   return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
+/** Share of equal codes, `99.99 %`; never rounded up to 100 %. */
+export function equalText(equal: number | null): string {
+  return equal === null ? '' : `${Math.floor(equal * 10_000) / 100} %`;
+}
+
 /** `0x3f80 = 1`; a value that JSON cannot hold is not named, its code says which it is. */
 export function valueText({ code, value }: ReportValue): string {
   if (value === null) return `${code} (no finite value)`;

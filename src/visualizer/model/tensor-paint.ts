@@ -2,6 +2,7 @@ import type { CodedTensor } from '../../tensor/describe-element.ts';
 import { codeText, codeValue, numberText, scaleCoord } from '../../tensor/describe-element.ts';
 import { elementBits } from '../../tensor/element-type.ts';
 import type { Theme } from '../state/theme.ts';
+import { type ColorLegend, colorLegend, markEntries } from './color-legend.ts';
 import { makePaint } from './colors.ts';
 import type { Paint } from './grid.ts';
 import { commonColors, orderedColor } from './palettes.ts';
@@ -98,5 +99,24 @@ export function rangePaint(subject: Subject, theme: Theme): Paint {
       }
     },
     text: base.text,
+  };
+}
+
+const LEGEND_STEPS = 64;
+
+/** What the colours of `rangePaint` mean. */
+export function rangeLegend(subject: Subject, theme: Theme): ColorLegend {
+  const range = dataRange(subject.tensor);
+  if (range === undefined) return colorLegend(subject, 'value', theme);
+  const end = (log: number): string => numberText(Number((2 ** log).toPrecision(3)));
+  return {
+    title: 'Magnitude',
+    ramp: {
+      colors: Array.from({ length: LEGEND_STEPS + 1 }, (_, at) => orderedColor(at / LEGEND_STEPS, theme)),
+      low: end(range.low),
+      high: end(range.high),
+    },
+    entries: markEntries(subject, 'value', theme),
+    note: 'logarithmic',
   };
 }

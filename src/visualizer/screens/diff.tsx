@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { DiffCandidates } from '../components/diff-candidates.tsx';
 import { DiffControls } from '../components/diff-controls.tsx';
-import { type DiffColor, DiffGrids } from '../components/diff-grids.tsx';
+import { DiffGrids } from '../components/diff-grids.tsx';
 import { DiffShares } from '../components/diff-shares.tsx';
 import { DiffWords } from '../components/diff-words.tsx';
 import { FirstWrong } from '../components/diff-wrong.tsx';
@@ -12,12 +12,11 @@ import { bindPair, type Pair, type PairScene } from '../model/diff.ts';
 import { fittingShapes } from '../model/diff-choices.ts';
 import { describeMisreading } from '../model/diff-lines.ts';
 import { SAME_BYTES } from '../model/diff-words.ts';
+import { diffColor } from '../state/diff.ts';
 import { change, type Outcome, outcomeOf, scene } from '../state/store.ts';
 
 /** Address that is looked at in any of the views. */
 const address: Signal<number | undefined> = signal(undefined);
-
-const colorBy: Signal<DiffColor> = signal('distance');
 
 /** Bytes of one layout under a reader that takes them for another. */
 export function Diff(): JSX.Element {
@@ -76,7 +75,7 @@ function PairView({ pair, scene: shown }: { readonly pair: Pair; readonly scene:
         <DiffWords pair={pair} scene={shown} />
         <DiffShares pair={pair} />
       </div>
-      <DiffGrids pair={pair} hover={address} pins={keys} colorBy={colorBy} onPick={pick} line={line} />
+      <DiffGrids pair={pair} hover={address} pins={keys} colorBy={diffColor} onPick={pick} line={line} />
       <AddressLine pair={pair} pins={keys} />
       <FirstWrong pair={pair} onPick={(coord) => change({ pins: [coord] })} />
     </>

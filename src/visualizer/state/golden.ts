@@ -1,5 +1,13 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { type BackendRun, type GoldenReport, parseReport } from '../model/golden-report.ts';
+import { type MapMode, worstMatrix } from '../model/golden-map.ts';
+import type { ReportMap } from '../model/golden-map-json.ts';
+import {
+  type BackendRun,
+  type GoldenReport,
+  parseReport,
+  type ReportCase,
+  type ReportTensor,
+} from '../model/golden-report.ts';
 import {
   ALL_CASES,
   type CaseFilter,
@@ -37,6 +45,36 @@ export const rows: ReadonlySignal<readonly CaseRow[]> = computed(() =>
 /** The case whose details are shown: what the scene's topic names, else the first that failed. */
 export const selected: ReadonlySignal<CaseRow | undefined> = computed(() => selectedRow(rows.value, scene.value.topic));
 
+/** The tensor that was chosen last, of whichever case. */
+export const chosenTensor: Signal<ReportTensor | undefined> = signal(undefined);
+
+/** The tensor of a case that is shown: the chosen one, else the first that failed. */
+export function tensorOf({ metrics }: ReportCase): ReportTensor | undefined {
+  const tensors = metrics?.tensors ?? [];
+  const chosen = tensors.find((tensor) => tensor === chosenTensor.value);
+  return chosen ?? tensors.find(({ mismatches }) => mismatches > 0) ?? tensors[0];
+}
+
+/** How a map is shown. */
+export interface MapLook {
+  readonly mode: MapMode;
+  /** Without meaning for experts. */
+  readonly matrix: number;
+}
+
+/** How the last map was shown. */
+const chosenLook: Signal<(MapLook & { readonly of: ReportMap }) | undefined> = signal(undefined);
+
+/** How a map is shown; one that nothing was chosen for begins with its worst matrix. */
+export function lookOfMap(map: ReportMap): MapLook {
+  return chosenLook.value?.of === map ? chosenLook.value : { mode: 'matrix', matrix: worstMatrix(map) };
+}
+
+/** Shows a map in another way. */
+export function showMap(map: ReportMap, look: Partial<MapLook>): void {
+  chosenLook.value = { ...lookOfMap(map), ...look, of: map };
+}
+
 /** Reads a report. The first backend with a failure is shown, else the first that ran. */
 export function showReport(text: string, name: string): void {
   const parsed = outcomeOf(() => parseReport(text, name));
@@ -50,10 +88,14 @@ export function showReport(text: string, name: string): void {
 }
 
 /** Shows a case; its name goes into the permalink, with its file where two files have one of that name. */
-export function select(row: CaseRow): void {
-  const { result } = row;
+export function select({ result }: CaseRow): void {
+  change({ topic: topicOf(result) });
+}
+
+/** What the permalink calls a case. */
+export function topicOf(result: ReportCase): string {
   const isAmbiguous = shownRun.peek()?.results.some((other) => other !== result && other.case === result.case);
-  change({ topic: isAmbiguous === true ? identity(result) : result.case });
+  return isAmbiguous === true ? identity(result) : result.case;
 }
 
 /** Shows the next (1) or the previous (-1) failing case. False at the end of the list. */

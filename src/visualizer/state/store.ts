@@ -54,6 +54,11 @@ export function linkOf(shown: Scene): string {
   return printPermalink(shown, bound.ok ? bound.value.tensor.layout.dims.map(({ name }) => name) : []);
 }
 
+/** The permalink with the address of this page. */
+export function fullLink(shown: Scene): string {
+  return location.href.replace(/#.*$/, '') + linkOf(shown);
+}
+
 /** Keeps the scene and the address bar in step: reads the hash now and whenever it changes, writes it when the scene changes. */
 export function followLocation(): void {
   const read = (): void => {

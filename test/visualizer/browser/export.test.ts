@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { writeNpy } from '../../../src/io/index.ts';
+import { bindPair } from '../../../src/visualizer/model/diff.ts';
 import { codeOf } from '../../../src/visualizer/model/export/code.ts';
 import { csvOf } from '../../../src/visualizer/model/export/csv.ts';
+import { diffCsv, diffMarkdown } from '../../../src/visualizer/model/export/diff.ts';
+import { diffCode } from '../../../src/visualizer/model/export/diff-code.ts';
+import { goldenMarkdown } from '../../../src/visualizer/model/export/golden.ts';
 import { markdownOfElements } from '../../../src/visualizer/model/export/markdown.ts';
-import { parseSelection, selectionCoords } from '../../../src/visualizer/model/export/selection.ts';
+import { parseSelection, selectionCoords, wholeTensor } from '../../../src/visualizer/model/export/selection.ts';
 import { torchOf } from '../../../src/visualizer/model/export/torch.ts';
+import { parseReport } from '../../../src/visualizer/model/golden-report.ts';
 import { parsePermalink } from '../../../src/visualizer/model/permalink.ts';
 import { bindSubject } from '../../../src/visualizer/model/subject.ts';
+import { faultyReport } from '../golden-reports.ts';
 import { useVisualizer } from './harness.ts';
 
 const visualizer = useVisualizer();
@@ -158,4 +165,154 @@ it('says why nothing can be exported when the layout does not fit', async () => 
     .getByRole('alert')
     .getByText('There is nothing to export')
     .waitFor();
+});
+
+/** Opens the dialog over a screen that is there. */
+async function exportOf(page: Page, format?: string): Promise<void> {
+  await page.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('dialog', { name: 'Export' }).waitFor();
+  if (format !== undefined) await page.getByRole('radio', { name: format, exact: true }).check();
+}
+
+const formats = (page: Page): Promise<readonly string[]> => page.locator('.export-format').allTextContents();
+const viewOf = (page: Page) => page.getByRole('dialog').getByRole('combobox', { name: 'View' });
+
+describe('the Diff', () => {
+  const pairScene = {
+    a: 'shuffle_weight(16,16)',
+    b: 'row-major',
+    type: 'e4m3fn',
+    shape: [64, 128],
+    experts: 1,
+  } as const;
+  const pair = bindPair(pairScene);
+  const NAME = 'shuffle_weight_16_16-read_as-row-major-e4m3fn-64x128';
+
+  it('exports the matrix of the reader in the colours of the screen', async () => {
+    const page = await visualizer.openPage('#v=1&screen=diff&b=row-major');
+    await page.getByRole('button', { name: 'Row it belongs to' }).click();
+    await exportOf(page, 'SVG picture');
+    expect(await viewOf(page).inputValue()).toBe('rows');
+    await viewOf(page).selectOption('diff');
+    await page.getByRole('button', { name: 'As shown' }).click();
+    const { name, bytes } = await downloadOf(page);
+    expect(name).toBe(`${NAME}-diff.svg`);
+    const text = bytes.toString();
+    expect(text).toContain('shuffle_weight(16,16) read as row-major, e4m3fn [64, 128]: 1.56 % right');
+    expect(text).toContain('>other lane 48.4 %<');
+    expect(text).toContain('>n=16<');
+    await page.getByRole('radio', { name: 'PNG picture' }).check();
+    pngSize((await downloadOf(page)).bytes);
+  });
+
+  it('exports table, comment and program of the model', async () => {
+    const page = await visualizer.openPage('#v=1&screen=diff&b=row-major');
+    const link = page.url();
+    await exportOf(page, 'CSV table');
+    expect(await formats(page)).toEqual(['PNG picture', 'SVG picture', 'CSV table', 'Markdown', 'TypeScript', 'Link']);
+    const csv = await downloadOf(page);
+    expect(csv.name).toBe(`${NAME}.csv`);
+    expect(csv.bytes.toString()).toBe(diffCsv(pair, selectionCoords(wholeTensor(pair.read.layout))));
+    await page.getByRole('dialog').getByLabel('Range').fill('n=99');
+    await page.getByRole('alert').getByText('Range of n: 99 is empty or outside').waitFor();
+    await page.getByRole('radio', { name: 'Markdown' }).check();
+    expect((await downloadOf(page)).bytes.toString()).toBe(diffMarkdown(pair, pairScene, link));
+    await page.getByRole('radio', { name: 'TypeScript' }).check();
+    expect((await downloadOf(page)).bytes.toString()).toBe(diffCode(pair, pairScene, link));
+  });
+
+  it('is that of an incident too', async () => {
+    const page = await visualizer.openPage('#v=1&screen=incidents&topic=moe-l4-read-separated');
+    await exportOf(page);
+    expect(await viewOf(page).inputValue()).toBe('rows');
+    expect(pngSize((await downloadOf(page)).bytes)[0]).toBeGreaterThan(300);
+  });
+});
+
+describe('Golden', () => {
+  it('exports the map that is shown and a comment about the case', async () => {
+    const text = JSON.stringify(await faultyReport());
+    const page = await visualizer.openPage('#v=1&screen=golden');
+    await page
+      .locator('.golden-open input')
+      .setInputFiles({ name: 'r.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+    await page.locator('.golden-detail').waitFor();
+    await page.locator('.golden-map-controls').getByRole('button', { name: 'experts' }).click();
+    await exportOf(page, 'SVG picture');
+    expect(await viewOf(page).inputValue()).toBe('expert');
+    await viewOf(page).selectOption('matrix');
+    const svg = await downloadOf(page);
+    expect(svg.name).toBe('moe_w_4x128x128_gi0_gu1-hip-y-matrix.svg');
+    expect(svg.bytes.toString()).toContain('15412 of 131072 elements differ (11.8 %)');
+    expect(await formats(page)).toEqual(['PNG picture', 'SVG picture', 'Markdown', 'Link']);
+    await page.getByRole('radio', { name: 'Markdown' }).check();
+    const run = parseReport(text, 'r.json').backends.find(({ id }) => id === 'hip');
+    const result = run?.results.find((entry) => entry.case === 'moe_w_4x128x128_gi0_gu1');
+    if (run === undefined || result === undefined) throw new Error('no case');
+    const link = `${page.url().replace(/#.*/, '')}#v=1&screen=golden&topic=moe_w_4x128x128_gi0_gu1`;
+    expect((await downloadOf(page)).bytes.toString()).toBe(goldenMarkdown(run, result, link));
+    await page.keyboard.press('Escape');
+    await page.locator('.golden-table').getByRole('button', { name: 'weight_fp8_128x256' }).click();
+    await exportOf(page);
+    expect(await formats(page)).toEqual(['Markdown', 'Link']);
+  });
+});
+
+describe('Tensor', () => {
+  /** Rows of growing codes: nothing that address codes could look like. */
+  const CODES = Uint8Array.from({ length: 32 * 64 }, (_, at) => 0x20 + Math.floor(at / 64));
+
+  it('exports the data of the file in its own colours', async () => {
+    const page = await visualizer.openPage('#v=1&screen=tensor');
+    const buffer = Buffer.from(writeNpy({ dtype: 'u1', shape: [32, 64], bytes: CODES }));
+    await page
+      .getByLabel('File to show')
+      .setInputFiles({ name: 'rows.npy', mimeType: 'application/octet-stream', buffer });
+    await page.getByLabel('Element type').selectOption('e4m3fn');
+    await page.locator('.tensor-counts').waitFor();
+    await page.getByRole('group', { name: 'Order of the elements' }).getByText('memory').click();
+    await exportOf(page, 'SVG picture');
+    expect(await viewOf(page).inputValue()).toBe('memory');
+    await viewOf(page).selectOption('logical');
+    const ranged = (await downloadOf(page)).bytes.toString();
+    expect(ranged).toContain('coloured by magnitude over the range of the data');
+    expect(ranged).toContain('>Magnitude<');
+    // One rectangle for each row of one code.
+    const fills = [...ranged.matchAll(/<rect x="[\d.]+" y="[\d.]+" width="1408" height="22" fill="([^"]+)"\/>/g)];
+    expect(new Set(fills.map(([, fill]) => fill)).size).toBeGreaterThan(24);
+    await page.getByRole('radio', { name: 'CSV table' }).check();
+    await page.getByRole('dialog').getByLabel('Range').fill('d0=5 d1=7');
+    const csv = await downloadOf(page);
+    expect(csv.name).toMatch(/^rows.*-row_major-e4m3fn-32x64\.csv$/);
+    expect(csv.bytes.toString().split('\n')[1]).toMatch(/^5,7,327,327,0,0x25,0\.203125,/);
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Colour').selectOption('code');
+    await exportOf(page, 'SVG picture');
+    await viewOf(page).selectOption('logical');
+    expect((await downloadOf(page)).bytes.toString()).toContain('>Code<');
+  });
+});
+
+describe('where there is nothing to export', () => {
+  it.each([
+    ['#v=1&screen=atlas', 'Open one of its cards'],
+    ['#v=1&screen=incidents', 'Open an incident of two layouts'],
+    ['#v=1&screen=incidents&topic=moe-stale-pad', 'not about two layouts'],
+    ['#v=1&screen=tensor', 'Open a file'],
+    ['#v=1&screen=golden', 'Open a report'],
+    ['#v=1&screen=run', 'Run an example'],
+    ['#v=1&screen=diff', 'Choose the layout that the bytes are read as'],
+    ['#v=1&screen=diff&b=shuffle_weight(16,16)', 'The same bytes'],
+  ])('%s says what can be', async (hash, words) => {
+    const page = await visualizer.openPage(hash);
+    await exportOf(page);
+    await page.getByRole('dialog').getByRole('status').getByText(words).waitFor();
+    expect(await page.getByRole('button', { name: 'Download' }).count()).toBe(0);
+  });
+
+  it('names what does not fit', async () => {
+    const page = await visualizer.openPage('#v=1&screen=diff&b=row-major&shape=N63,K128');
+    await exportOf(page);
+    await page.getByRole('dialog').getByRole('alert').getByText('until both layouts fit').waitFor();
+  });
 });

@@ -5,7 +5,7 @@ import type { Scene } from '../scene.ts';
 import type { Subject } from '../subject.ts';
 
 /** A call of the library and the names that it imports. */
-interface Call {
+export interface Call {
   readonly text: string;
   readonly names: readonly string[];
 }
@@ -62,10 +62,10 @@ const FUNCTIONS: Readonly<Record<string, readonly [name: string, options?: strin
   'scale-packed-ue8m0': ['scalePackedUe8m0'],
 };
 
-const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`;
+export const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`;
 
 /** The expression that makes a layout. */
-function layoutCall(ref: string, shape: readonly number[], bits: number, experts: number): Call {
+export function layoutCall(ref: string, shape: readonly number[], bits: number, experts: number): Call {
   const mfma = findMfma(ref);
   if (mfma !== undefined) return { text: `${mfmaCall(mfma)}.layout`, names: ['mfmaMap'] };
   const known = FUNCTIONS[ref];

@@ -1,6 +1,7 @@
 import { codeText, codeValue, elementFacts, numberText, registerText } from '../../../tensor/index.ts';
 import type { Subject } from '../subject.ts';
 import type { Selection } from './selection.ts';
+import { markdownTable } from './table.ts';
 
 /** What the cells of a tile's table hold. */
 export const TILE_CELLS = ['byte', 'lane', 'code', 'value'] as const;
@@ -9,8 +10,16 @@ export type TileCell = (typeof TILE_CELLS)[number];
 /** Rows and columns of a table that a comment can still show. */
 export const MAX_TABLE = 32;
 
-/** A table of single elements, as pinned: everything that the hover line tells. */
-export function markdownOfElements(subject: Subject, coords: readonly (readonly number[])[], link: string): string {
+/**
+ * A table of single elements, as pinned: everything that the hover line tells.
+ * @param data name of the tensor, where it comes from a file
+ */
+export function markdownOfElements(
+  subject: Subject,
+  coords: readonly (readonly number[])[],
+  link: string,
+  data?: string,
+): string {
   const { tensor, scale, registers, bits } = subject;
   const header = ['element', 'code', 'value', 'scale', 'dequantised', 'byte', '16-byte line', 'lane', 'register'];
   const rows = coords.map((coord) => {
@@ -29,14 +38,20 @@ export function markdownOfElements(subject: Subject, coords: readonly (readonly 
       place === undefined ? '' : registerText(place, bits),
     ];
   });
-  return page(subject, table(header, rows), link);
+  return page(subject, markdownTable(header, rows), link, data);
 }
 
 /**
  * The table of a box: rows by columns of the last two dimensions, at most 32 by 32 from its beginning; leading dimensions stay at
  * their first index.
  */
-export function markdownOfTile(subject: Subject, selection: Selection, cell: TileCell, link: string): string {
+export function markdownOfTile(
+  subject: Subject,
+  selection: Selection,
+  cell: TileCell,
+  link: string,
+  data?: string,
+): string {
   const { dims } = subject.tensor.layout;
   const last = dims.length - 1;
   const spans = selection.map(([start, end], axis) =>
@@ -52,7 +67,7 @@ export function markdownOfTile(subject: Subject, selection: Selection, cell: Til
     ...columns.map((column) => cellText(subject, [...leading, ...(row === undefined ? [] : [row]), column], cell)),
   ]);
   const caption = `${cell} of each element${where === '' ? '' : ` at ${where}`}`;
-  return page(subject, `${caption}\n\n${table([corner, ...columns.map(String)], body)}`, link);
+  return page(subject, `${caption}\n\n${markdownTable([corner, ...columns.map(String)], body)}`, link, data);
 }
 
 function cellText({ tensor, registers, bits }: Subject, coord: readonly number[], cell: TileCell): string {
@@ -71,12 +86,8 @@ function cellText({ tensor, registers, bits }: Subject, coord: readonly number[]
   }
 }
 
-function page({ tensor, resolved }: Subject, body: string, link: string): string {
+function page({ tensor, resolved }: Subject, body: string, link: string, data: string | undefined): string {
   const { layout, type } = tensor;
-  return `**${resolved.title}**, ${type} [${layout.shape.join(', ')}], \`${layout.toString()}\`\n\n${body}\n\n[Open in preshuffle](${link})\n`;
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (fields: readonly string[]): string => `| ${fields.join(' | ')} |`;
-  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+  const name = data === undefined ? '' : `\`${data}\`: `;
+  return `${name}**${resolved.title}**, ${type} [${layout.shape.join(', ')}], \`${layout.toString()}\`\n\n${body}\n\n[Open in preshuffle](${link})\n`;
 }

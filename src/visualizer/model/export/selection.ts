@@ -1,5 +1,10 @@
-import type { Layout } from '../../../layout/index.ts';
 import { SceneError } from '../layout-ref.ts';
+
+/** Dimensions of a tensor, as ranges name them: a layout, or other names for one. */
+export interface Axes {
+  readonly shape: readonly number[];
+  readonly dims: readonly { readonly name: string }[];
+}
 
 /** A box of elements: for every axis the indices `start … end - 1`. */
 export type Selection = readonly (readonly [start: number, end: number])[];
@@ -8,7 +13,7 @@ export type Selection = readonly (readonly [start: number, end: number])[];
 export const MAX_ELEMENTS = 100_000;
 
 /** The whole tensor. */
-export function wholeTensor(layout: Layout): Selection {
+export function wholeTensor(layout: Axes): Selection {
   return layout.shape.map((size) => [0, size] as const);
 }
 
@@ -16,7 +21,7 @@ export function wholeTensor(layout: Layout): Selection {
  * The block of the last two dimensions that holds an element, cut at the edges of the tensor.
  * @param rows rows of a block; blocks begin at multiples of it
  */
-export function blockAround(layout: Layout, coord: readonly number[], rows = 16, columns = 16): Selection {
+export function blockAround(layout: Axes, coord: readonly number[], rows = 16, columns = 16): Selection {
   const last = layout.shape.length - 1;
   return layout.shape.map((size, axis) => {
     const block = axis === last ? columns : axis === last - 1 ? rows : 1;
@@ -29,7 +34,7 @@ export function blockAround(layout: Layout, coord: readonly number[], rows = 16,
  * Reads `n=0:16 k=96`: Python slices by the names of the dimensions; those left out are whole.
  * @throws SceneError naming the part that is wrong and what the dimension holds
  */
-export function parseSelection(text: string, layout: Layout): Selection {
+export function parseSelection(text: string, layout: Axes): Selection {
   const chosen = new Map<number, readonly [number, number]>();
   for (const part of text.split(/[\s,]+/).filter((word) => word !== '')) {
     const match = /^([A-Za-z_]\w*)=(\d*:\d*|\d+)$/.exec(part);
@@ -41,7 +46,7 @@ export function parseSelection(text: string, layout: Layout): Selection {
   return layout.shape.map((size, axis) => chosen.get(axis) ?? [0, size]);
 }
 
-function unreadable(part: string, layout: Layout): string {
+function unreadable(part: string, layout: Axes): string {
   const names = layout.dims.map(({ name }) => name);
   const example = names.map((name, axis) => `${name}=${axis === 0 ? '0:1' : '0'}`).join(' ');
   return `Range: "${part}" is not understood; expected such as "${example}" with the dimensions ${names.join(', ')}.`;
@@ -62,7 +67,7 @@ export function parseSlice(text: string, size: number, name: string): readonly [
 }
 
 /** `n=0:16 k=96`: what `parseSelection` reads. */
-export function printSelection(selection: Selection, layout: Layout): string {
+export function printSelection(selection: Selection, layout: Axes): string {
   return selection
     .map(([start, end], axis) => `${layout.dims[axis]?.name}=${end === start + 1 ? start : `${start}:${end}`}`)
     .join(' ');

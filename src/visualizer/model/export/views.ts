@@ -7,6 +7,7 @@ import { logicalGrid, memoryGrid, type RegisterView, registerGrid, scaleGrid } f
 import { scaleSubject } from '../scale-subject.ts';
 import type { Scene, ViewId } from '../scene.ts';
 import type { Subject } from '../subject.ts';
+import { rangeLegend, rangePaint, tensorPaint } from '../tensor-paint.ts';
 import type { Window } from './picture.ts';
 
 /** Views that become pictures. */
@@ -25,6 +26,14 @@ export interface ExportView {
   readonly legend: ColorLegend;
 }
 
+/** Data of a file that a scene shows. */
+export interface FileLook {
+  /** Name of the tensor. */
+  readonly name: string;
+  /** The look of the Tensor screen: with scaled values, and colours over the range of the data where these are chosen. */
+  readonly tensorScreen?: { readonly byRange: boolean } | undefined;
+}
+
 /** Views that a scene has; the scale view only where there are scales. */
 export function viewsOf(subject: Subject): readonly PictureView[] {
   return PICTURE_VIEWS.filter((view) => view !== 'scale' || subject.scale !== undefined);
@@ -37,13 +46,13 @@ export function exportView(
   subject: Subject,
   registers: RegisterView,
   theme: Theme,
+  file?: FileLook,
 ): ExportView {
   const { tensor, resolved, bits, scale } = subject;
   const { layout } = tensor;
-  const paint = makePaint(subject, scene.color, theme);
-  const legend = colorLegend(subject, scene.color, theme);
-  const colored = `coloured by ${COLOR_TITLES[scene.color]}`;
-  const title = `${layout.id === 'custom' ? resolved.title : layout.id}, ${tensor.type} [${layout.shape.join(', ')}]`;
+  const { paint, legend, colored } = lookOf(scene, subject, theme, file);
+  const name = file === undefined ? '' : `${file.name}: `;
+  const title = `${name}${layout.id === 'custom' ? resolved.title : layout.id}, ${tensor.type} [${layout.shape.join(', ')}]`;
   const notation = layout.toString();
   switch (view) {
     case 'logical':
@@ -74,7 +83,8 @@ export function exportView(
     }
     case 'scale': {
       const own = scaleSubject(subject);
-      if (own === undefined || scale === undefined) return exportView('logical', scene, subject, registers, theme);
+      if (own === undefined || scale === undefined)
+        return exportView('logical', scene, subject, registers, theme, file);
       return {
         grid: scaleGrid(scale, 'logical', scene.line),
         paint: makePaint(own, 'value', theme),
@@ -86,6 +96,28 @@ export function exportView(
     default:
       return view satisfies never;
   }
+}
+
+/** Colours of the elements, and what they mean. */
+function lookOf(
+  scene: Scene,
+  subject: Subject,
+  theme: Theme,
+  file: FileLook | undefined,
+): Pick<ExportView, 'paint' | 'legend'> & { readonly colored: string } {
+  const { tensorScreen } = file ?? {};
+  if (tensorScreen?.byRange === true)
+    return {
+      paint: tensorPaint(subject, rangePaint(subject, theme)),
+      legend: rangeLegend(subject, theme),
+      colored: 'coloured by magnitude over the range of the data',
+    };
+  const paint = makePaint(subject, scene.color, theme);
+  return {
+    paint: tensorScreen === undefined ? paint : tensorPaint(subject, paint),
+    legend: colorLegend(subject, scene.color, theme),
+    colored: `coloured by ${COLOR_TITLES[scene.color]}`,
+  };
 }
 
 /** Cells that a picture shows at first: all, or of a large grid 256 by 256 around one. */
@@ -107,9 +139,13 @@ export function fittingCell({ rows, columns }: Window): number {
   return Math.min(1, 3072 / Math.max(rows, columns));
 }
 
-/** A file name from what is shown: `shuffle_weight_16_16-e4m3fn-64x128-memory.png`. */
-export function fileName({ tensor }: Subject, part: string, extension: string): string {
+/**
+ * A file name from what is shown: `shuffle_weight_16_16-e4m3fn-64x128-memory.png`.
+ * @param data name of the tensor, where it comes from a file
+ */
+export function fileName({ tensor }: Subject, part: string, extension: string, data = ''): string {
+  const name = data.replace(/[^A-Za-z0-9.]+/g, '_').replace(/^[_.]+|_+$/g, '');
   const layout = tensor.layout.id.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_|_$/g, '');
-  const words = [layout, tensor.type, tensor.layout.shape.join('x'), part].filter((word) => word !== '');
+  const words = [name, layout, tensor.type, tensor.layout.shape.join('x'), part].filter((word) => word !== '');
   return `${words.join('-')}.${extension}`;
 }

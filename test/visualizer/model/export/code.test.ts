@@ -1,32 +1,18 @@
-import { transformSync } from 'esbuild';
 import { describe, expect, test } from 'vitest';
-import * as library from '../../../../src/layout/index.ts';
 import { catalog, type Layout, permute, rowMajor } from '../../../../src/layout/index.ts';
 import { codeOf } from '../../../../src/visualizer/model/export/code.ts';
 import { PRESETS } from '../../../../src/visualizer/model/presets.ts';
 import { DEFAULT_SCENE, type Scene } from '../../../../src/visualizer/model/scene.ts';
 import { bindSubject } from '../../../../src/visualizer/model/subject.ts';
+import { runProgram } from './run-program.ts';
 
 interface Program {
   readonly layout: Layout;
   readonly scaleLayout?: Layout;
   toLayout(bytes: Uint8Array): Uint8Array;
-  readonly printed: readonly (readonly unknown[])[];
 }
 
-/** Runs generated code against the sources of the library; another import than `preshuffle/layout` fails. */
-function run(source: string): Program {
-  const { code } = transformSync(source, { loader: 'ts', format: 'cjs' });
-  const module = { exports: {} };
-  const printed: unknown[][] = [];
-  const require = (name: string): unknown => {
-    if (name !== 'preshuffle/layout') throw new Error(`import of ${name}`);
-    return library;
-  };
-  const log = { log: (...values: unknown[]): number => printed.push(values) };
-  new Function('require', 'module', 'exports', 'console', code)(require, module, module.exports, log);
-  return { ...(module.exports as Omit<Program, 'printed'>), printed };
-}
+const run = runProgram<Program>;
 
 const scenes: readonly (readonly [string, Scene])[] = [
   ...PRESETS.map(({ id, scene }) => [id, scene] as const),

@@ -27,7 +27,7 @@ export function renderReport(report: BackendReport, verbose: boolean, stream: { 
 }
 
 /** Spaces only: the table must survive being pasted into an issue. */
-const SPARSE = {
+export const SPARSE = {
   top: '',
   'top-mid': '',
   'top-left': '',
@@ -80,7 +80,7 @@ function opRow(op: string, results: readonly CaseResult[], color: ReturnType<typ
 }
 
 /** Never rounds up to 100: one wrong byte must show. */
-function formatShare(share: number): string {
+export function formatShare(share: number): string {
   return share === 1 ? '100' : (Math.floor(share * 10000) / 100).toFixed(2);
 }
 

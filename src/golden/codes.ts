@@ -1,4 +1,4 @@
-import { decode } from '../formats/decode.ts';
+import { decode, decodeTable, type NarrowFormatName } from '../formats/decode.ts';
 import { encode } from '../formats/encode.ts';
 import { f32Bits, f32FromBits } from '../formats/f32.ts';
 import { formatFacts } from '../formats/facts.ts';
@@ -62,8 +62,14 @@ export function valueReader(type: ElementType): (code: number) => number {
     case 'f64':
       return (value) => value;
     default:
-      return isIntegerType(type) ? (code) => code : (code) => decode(type, code);
+      return isIntegerType(type) ? (code) => code : narrowReader(type);
   }
+}
+
+/** By table; a code that the format does not have gives decode's error. */
+function narrowReader(type: NarrowFormatName): (code: number) => number {
+  const table = decodeTable(type);
+  return (code) => table[code] ?? decode(type, code);
 }
 
 /**
@@ -93,12 +99,22 @@ function truncateToBf16(x: number): number {
  * `undefined` where a distance has no meaning (NaN, integers, float64).
  */
 export function ulpDistance(type: ElementType, a: number, b: number): number | undefined {
-  if (isIntegerType(type) || type === 'f64') return undefined;
-  const value = valueReader(type);
-  if (Number.isNaN(value(a)) || Number.isNaN(value(b))) return undefined;
-  const { codeBits, signed } = formatFacts(type);
-  if (!signed) return Math.abs(a - b);
+  return ulpMeter(type)(a, b);
+}
+
+/** `ulpDistance` for many codes of one format. */
+export function ulpMeter(type: ElementType): (a: number, b: number) => number | undefined {
+  if (isIntegerType(type) || type === 'f64') return () => undefined;
+  const { codeBits, signed, nanCode } = formatFacts(type);
+  const isNaNCode = nanTest(type, nanCode);
+  if (!signed) return (a, b) => (isNaNCode(a) || isNaNCode(b) ? undefined : Math.abs(a - b));
   const magnitudes = 2 ** (codeBits - 1);
   const ordered = (code: number): number => (code >= magnitudes ? magnitudes - code : code);
-  return Math.abs(ordered(a) - ordered(b));
+  return (a, b) => (isNaNCode(a) || isNaNCode(b) ? undefined : Math.abs(ordered(a) - ordered(b)));
+}
+
+function nanTest(type: ElementType, nanCode: number | undefined): (code: number) => boolean {
+  if (nanCode === undefined) return () => false;
+  const value = valueReader(type);
+  return (code) => Number.isNaN(value(code));
 }

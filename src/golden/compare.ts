@@ -2,7 +2,9 @@ import type { ErrorBound } from '../ops/op.ts';
 import { isIntegerType } from '../tensor/element-type.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Expectation } from './check.ts';
-import { type ElementReader, elementReader, roundTo, ulpDistance } from './codes.ts';
+import { elementReader, roundTo, ulpDistance } from './codes.ts';
+import { comparedElements, type Findings, mismatch } from './compare-findings.ts';
+import { compareTolerance, isTolerance, type Tolerance } from './compare-tolerance.ts';
 import { logicalIndexer } from './logical-index.ts';
 import { MetricsBuilder, type TensorMetrics } from './metrics.ts';
 import { MismatchCollector } from './mismatch-collector.ts';
@@ -42,30 +44,25 @@ export interface Comparison {
   readonly map?: MismatchMap;
 }
 
-/** A comparison under way: what differs so far, and how one element is described and ranked. */
-interface Findings {
-  readonly found: MismatchCollector;
-  compared(offset: number): boolean;
-  describe(offset: number): Mismatch;
-  readonly ranked: 'ofBound' | 'ulp';
-}
-
 /**
  * Holds an op's output against a golden tensor. Both are in the same layout.
+ * @param criterion what an output may be off; the same codes when left out
  * @param onMismatch is called with the storage offset of every element that differs, in order
  */
 export function compareTensors(
   actual: Tensor,
   expectation: Expectation,
-  bound?: ErrorBound,
+  criterion?: ErrorBound | Tolerance,
   onMismatch?: (offset: number) => void,
 ): Comparison {
   const { expected } = expectation;
   const metrics = new MetricsBuilder(actual, expected);
   const { found, compared, describe, ranked } =
-    bound === undefined
+    criterion === undefined
       ? compareCodes(actual, expectation, metrics)
-      : compareBound(actual, expectation, bound, metrics);
+      : isTolerance(criterion)
+        ? compareTolerance(actual, expectation, criterion, metrics)
+        : compareBound(actual, expectation, criterion, metrics);
   const result = { output: expectation.output, tensor: expected.name, metrics: metrics.finish() };
   const { failed, first } = found;
   if (onMismatch !== undefined)
@@ -169,26 +166,4 @@ function boundShare(got: number, exact: number, error: number, round: (x: number
 function within(value: number, low: number, high: number): boolean {
   if (Number.isNaN(low) || Number.isNaN(high)) return Number.isNaN(value);
   return value >= low && value <= high;
-}
-
-/** Which storage elements are held against the golden tensor: all that carry a logical element, and padding on request. */
-function comparedElements(expectation: Expectation, count: number): (offset: number) => boolean {
-  const { layout } = expectation.expected;
-  if (expectation.padding === true || layout.size === count) return () => true;
-  return (offset) => layout.coord(offset) !== undefined;
-}
-
-function mismatch(offset: number, actual: Tensor, a: ElementReader, expected: Tensor, e: ElementReader): Mismatch {
-  const bytesPerElement = expected.bytes.byteLength / Math.max(1, e.count);
-  const hex = (reader: ElementReader): string =>
-    reader.digits === 16
-      ? String(reader.value(offset))
-      : `0x${reader.code(offset).toString(16).padStart(reader.digits, '0')}`;
-  return {
-    coord: actual.layout.coord(offset),
-    offset,
-    byte: Math.floor(offset * bytesPerElement),
-    expected: { code: hex(e), value: e.value(offset) },
-    actual: { code: hex(a), value: a.value(offset) },
-  };
 }

@@ -14,6 +14,17 @@ export { knownGoldenOps } from './bindings/index.ts';
 export { type GoldenCase, parseCases } from './case.ts';
 export type { Expectation, GoldenCheck } from './check.ts';
 export { type Comparison, compareTensors, type Mismatch } from './compare.ts';
+export {
+  type CompareDumpsOptions,
+  compareDumps,
+  type DumpComparison,
+  type DumpCriterion,
+  type DumpElement,
+} from './compare-dumps.ts';
+export { type BoundCase, boundCase, compareDumpsWithBound } from './compare-dumps-operands.ts';
+export type { DumpStatistics, SideCounts, SmallestTolerance } from './compare-dumps-statistics.ts';
+export { type Dump, DumpError, type ReadDumpOptions } from './compare-dumps-tensor.ts';
+export { defaultTolerance, type Tolerance } from './compare-tolerance.ts';
 export { GoldenCaseError } from './errors.ts';
 export type { Incident } from './incident.ts';
 export { INCIDENTS } from './incidents.ts';

@@ -19,5 +19,10 @@ export function logitsDiff(x: ArrayLike<number>, y: ArrayLike<number>): number {
     product += a * b;
     squares += a * a + b * b;
   }
+  return logitsDiffOfSums(product, squares);
+}
+
+/** The same from `sum(x y)` and `sum(x^2 + y^2)`, for values that are not held in memory at once. */
+export function logitsDiffOfSums(product: number, squares: number): number {
   return squares === 0 ? 0 : 1 - (2 * product) / squares;
 }

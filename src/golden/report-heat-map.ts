@@ -49,6 +49,18 @@ export function matrixName(map: Pick<MismatchMap, 'dims' | 'matrixDims'>, matrix
 
 function picture(map: MismatchMap, failed: readonly number[], compared: readonly number[], label: string): string {
   const [rows, columns] = map.grid;
+  return (
+    `<svg class="map" role="img" aria-label="${escapeMarkup(label)}" viewBox="0 0 ${columns} ${rows}" ` +
+    `preserveAspectRatio="none" height="${height(rows, columns)}">${heatMapPaths(map.grid, failed, compared)}</svg>`
+  );
+}
+
+/** One path for each shade; a cell is a unit square, and its opacity is the share of elements that differ. */
+export function heatMapPaths(
+  [rows, columns]: MismatchMap['grid'],
+  failed: readonly number[],
+  compared: readonly number[],
+): string {
   const paths = new Array<string>(SHADES).fill('');
   for (let row = 0; row < rows; row += 1) {
     let start = 0;
@@ -60,13 +72,9 @@ function picture(map: MismatchMap, failed: readonly number[], compared: readonly
       start = end;
     }
   }
-  const drawn = paths.map((path, shade) =>
-    path === '' ? '' : `<path fill-opacity="${(shade + 1) / SHADES}" d="${path}"/>`,
-  );
-  return (
-    `<svg class="map" role="img" aria-label="${escapeMarkup(label)}" viewBox="0 0 ${columns} ${rows}" ` +
-    `preserveAspectRatio="none" height="${height(rows, columns)}">${drawn.join('')}</svg>`
-  );
+  return paths
+    .map((path, shade) => (path === '' ? '' : `<path fill-opacity="${(shade + 1) / SHADES}" d="${path}"/>`))
+    .join('');
 }
 
 /** Pixels: square cells as far as that leaves the figure legible. */

@@ -13,11 +13,15 @@ pre{white-space:pre-wrap;margin:0;font:12px/1.4 ui-monospace,monospace}${HEAT_MA
 
 /** One page without any outside reference: opens from a file, can be attached to a ticket. */
 export function renderHtml(reports: readonly BackendReport[]): string {
+  return htmlPage('preshuffle verify', reports.map(renderBackend).join(''));
+}
+
+/** A page with the style of every report. `body` is markup. */
+export function htmlPage(title: string, body: string): string {
   return (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">' +
-    `<title>preshuffle verify</title><style>${STYLE}</style></head><body><h1>preshuffle verify</h1>` +
-    `${reports.map(renderBackend).join('')}</body></html>\n`
+    `<title>${title}</title><style>${STYLE}</style></head><body><h1>${title}</h1>${body}</body></html>\n`
   );
 }
 

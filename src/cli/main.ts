@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PreshuffleError } from '../errors.ts';
 import { LayoutMismatchError } from '../tensor/errors.ts';
+import { addCompare } from './compare.ts';
 import { devices } from './devices.ts';
 import { EXIT } from './exit-codes.ts';
 import { addExplain } from './explain/command.ts';
+import { addIdentify } from './identify-command.ts';
 import { InputError } from './inputs.ts';
 import type { TuneCommandOptions } from './tune.ts';
 import { type VerifyOptions, verify } from './verify.ts';
@@ -82,7 +84,9 @@ function program(setExit: (code: number) => void): Command {
       setExit(await visualize(fileURLToPath(new URL('visualizer', import.meta.url)), what, options));
     });
 
+  addCompare(root, setExit);
   addExplain(root, setExit);
+  addIdentify(root, setExit);
   return root;
 }
 

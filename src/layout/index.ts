@@ -17,6 +17,20 @@ export type { GuessCandidate, GuessRole, RejectedCandidate } from './guess-candi
 export { guessLayout, guessLayoutSteps } from './guess-layout.ts';
 export { codeReader } from './guess-magnitude.ts';
 export type { GuessInput, GuessResult, LayoutGuess } from './guess-types.ts';
+export { identifyLayout } from './identify.ts';
+export type {
+  Ambiguity,
+  Contradiction,
+  IdentifyDifference,
+  IdentifyHow,
+  IdentifyInput,
+  IdentifyMatch,
+  IdentifyResult,
+  IdentifyStep,
+  Inference,
+  NearMatch,
+  PaddingCode,
+} from './identify-types.ts';
 export { Layout, type LayoutDim, type LayoutFactor, type LayoutInit, LayoutRangeError } from './layout.ts';
 export { describeLocation, type Location, locate, locateByte } from './locate.ts';
 export {
@@ -63,6 +77,7 @@ export {
   WAVE_LANES,
   type WavePlace,
 } from './register-map.ts';
+export { type TorchLinesOptions, torchLines } from './torch-lines.ts';
 export {
   describeW13,
   describeW13Scale,

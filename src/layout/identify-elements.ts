@@ -1,3 +1,5 @@
+import { unpackNibbles } from '../formats/pack.ts';
+
 /** Elements of a buffer as numbers, for comparisons: codes up to 32 bits, the low half of 64. */
 export interface Elements {
   readonly length: number;
@@ -15,15 +17,7 @@ export function elementsOf(bytes: Uint8Array, bits: number): Elements {
 
 function codesOf(bytes: Uint8Array, bits: number): Elements['codes'] {
   if (bits === 8) return bytes;
-  if (bits === 4) {
-    const codes = new Uint8Array(bytes.length * 2);
-    for (let at = 0; at < bytes.length; at += 1) {
-      const byte = bytes[at] as number;
-      codes[2 * at] = byte & 15;
-      codes[2 * at + 1] = byte >> 4;
-    }
-    return codes;
-  }
+  if (bits === 4) return unpackNibbles(bytes);
   // Typed arrays want aligned memory; a slice is.
   const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   if (bits === 16) return new Uint16Array(buffer, byteOffset, length / 2);

@@ -8,6 +8,7 @@ import { linkOf, open, scene } from '../state/store.ts';
 import { CaseName } from './golden-cases.tsx';
 import { RateFacts, SkewSentences, WorstTable } from './golden-facts.tsx';
 import { HeatMap } from './golden-heat-map.tsx';
+import { isPlainClick } from './plain-click.ts';
 
 /** Everything about the selected case. */
 export function CaseDetail(): JSX.Element {
@@ -153,7 +154,7 @@ function TensorMap({ tensor }: { readonly tensor: ReportTensor }): JSX.Element {
           <a
             href={linkOf({ ...scene.value, ...link })}
             onClick={(event) => {
-              if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+              if (!isPlainClick(event)) return;
               event.preventDefault();
               open(link);
             }}

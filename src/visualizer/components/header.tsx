@@ -5,6 +5,7 @@ import { linkOf, open, scene } from '../state/store.ts';
 import { type ThemeChoice, themeChoice } from '../state/theme.ts';
 import { CopyLink } from './copy-link.tsx';
 import { Lazy } from './lazy.tsx';
+import { isPlainClick } from './plain-click.ts';
 
 const NAMES: Readonly<Record<ScreenId, string>> = {
   atlas: 'Atlas',
@@ -85,7 +86,7 @@ function ScreenLink({ screen }: { readonly screen: ScreenId }): JSX.Element {
       href={linkOf({ ...scene.value, ...target })}
       aria-current={scene.value.screen === screen ? 'page' : undefined}
       onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+        if (!isPlainClick(event)) return;
         event.preventDefault();
         open(target, true);
       }}

@@ -4,6 +4,7 @@ import { exampleOf, layoutsIn, sceneOf, specText } from '../model/run-spec.ts';
 import { outcomeOfRun, timeText, verdictText } from '../model/run-text.ts';
 import type { ScreenId } from '../model/scene.ts';
 import { linkOf, open, scene } from '../state/store.ts';
+import { isPlainClick } from './plain-click.ts';
 import { DeviceFacts, NoDevice } from './run-device.tsx';
 import { RunOutputs } from './run-outputs.tsx';
 import { ScrollBox } from './run-scroll.tsx';
@@ -64,7 +65,7 @@ function SceneLink({ report, screen, children }: SceneLinkProps): JSX.Element {
     <a
       href={linkOf({ ...scene.value, ...fields })}
       onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+        if (!isPlainClick(event)) return;
         event.preventDefault();
         open(fields);
       }}

@@ -1,4 +1,5 @@
 import type { Support } from '../../backend.ts';
+import type { SortProblem } from '../../moe-sort-problem.ts';
 import { argumentStruct } from '../args.ts';
 import type { OpRun } from './kernel.ts';
 
@@ -31,21 +32,6 @@ const MoeSortArgs = argumentStruct('MoeSortArgs', [
   { name: 'tokens', type: 'u32' },
   { name: 'local', type: 'u32', count: MOST_EXPERTS / 32 },
 ]);
-
-export interface SortProblem {
-  /** Rows of topk_ids to sort. */
-  readonly tokens: number;
-  readonly topk: number;
-  readonly experts: number;
-  readonly blockRows: number;
-  /** In rows without a route. */
-  readonly padding: number;
-  /** Lengths of the results: of sorted ids and weights, and of the expert of each block. */
-  readonly rows: number;
-  readonly blocks: number;
-  /** As `expert_mask` of `moe_sorting`. */
-  readonly mask?: readonly number[] | undefined;
-}
 
 /** Addresses of what is sorted and of the results; see `moe_sorting`. */
 export interface SortAddresses {

@@ -1,3 +1,4 @@
+import { sortProblemOf } from '../../moe-sort-problem.ts';
 import { type HipKernel, tensorOf } from './kernel.ts';
 import { sortRoutes, sortSupport } from './moe-sort.ts';
 
@@ -8,19 +9,9 @@ export const moeSorting: HipKernel<'moe_sorting'> = {
     sortSupport(experts, (topk_ids?.layout.size ?? 0) + experts * block_m),
   async run(run, params, operands, outputs) {
     const topkIds = tensorOf(operands, 'topk_ids');
-    const [tokens = 0, topk = 0] = topkIds.layout.shape;
     const ids = tensorOf(outputs, 'sorted_ids');
     const blockExperts = tensorOf(outputs, 'sorted_expert_ids');
-    const problem = {
-      tokens: params.num_local_tokens ?? tokens,
-      topk,
-      experts: params.experts,
-      blockRows: params.block_m,
-      padding: (topk << 24) | tokens,
-      rows: ids.layout.size,
-      blocks: blockExperts.layout.size,
-      mask: params.expert_mask,
-    };
+    const problem = sortProblemOf(params, topkIds, ids, blockExperts);
     await sortRoutes(run, problem, {
       topkIds: run.address(topkIds.buffer),
       topkWeights: run.address(tensorOf(operands, 'topk_weights').buffer),

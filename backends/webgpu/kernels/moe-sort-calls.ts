@@ -1,3 +1,4 @@
+import type { SortProblem } from '../../moe-sort-problem.ts';
 import type { GpuArray } from '../buffers.ts';
 import { paddedSize } from '../buffers.ts';
 import { DeviceMemoryError } from '../errors.ts';
@@ -13,21 +14,6 @@ const MOST_SINGLE_EXPERTS = 1024;
 const MOST_SINGLE_ROWS = 65_536;
 
 const MASKED = 0xffffffff;
-
-export interface SortProblem {
-  /** Rows of topk_ids to sort. */
-  readonly tokens: number;
-  readonly topk: number;
-  readonly experts: number;
-  readonly blockRows: number;
-  /** In rows without a route. */
-  readonly padding: number;
-  /** Lengths of the results: of sorted ids and weights, and of the expert of each block. */
-  readonly rows: number;
-  readonly blocks: number;
-  /** As `expert_mask` of `moe_sorting`. */
-  readonly mask?: readonly number[] | undefined;
-}
 
 /** Where the sort writes; see `moe_sorting` for what. Every binding starts at its first element. */
 export interface SortTarget {

@@ -1,3 +1,4 @@
+import { sortProblemOf } from '../../moe-sort-problem.ts';
 import { bindWindow } from '../split.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { requireRoom, sortCalls } from './moe-sort-calls.ts';
@@ -15,20 +16,10 @@ export const moeSorting: WebGpuKernel<'moe_sorting'> = {
   async run(run, params, operands, outputs) {
     const topkIds = tensorOf(operands, 'topk_ids');
     const topkWeights = tensorOf(operands, 'topk_weights');
-    const [tokens = 0, topk = 0] = topkIds.layout.shape;
     const ids = tensorOf(outputs, 'sorted_ids');
     const blockExperts = tensorOf(outputs, 'sorted_expert_ids');
     for (const { array } of [topkIds, ids]) requireRoom(run, array, 'Sort fewer tokens at a time');
-    const problem = {
-      tokens: params.num_local_tokens ?? tokens,
-      topk,
-      experts: params.experts,
-      blockRows: params.block_m,
-      padding: (topk << 24) | tokens,
-      rows: ids.layout.size,
-      blocks: blockExperts.layout.size,
-      mask: params.expert_mask,
-    };
+    const problem = sortProblemOf(params, topkIds, ids, blockExperts);
     const whole = ({ array }: typeof ids) => bindWindow(run.gpu, array, 0, array.byteLength);
     await run.dispatch(
       ...sortCalls(run, problem, whole(topkIds), whole(topkWeights), {

@@ -3,10 +3,9 @@ import { ceilToUe8m0 } from '../formats/mx-scale.ts';
 import { scaleTransposedView } from '../layout/activation-scale.ts';
 import { shuffleWeight } from '../layout/catalog.ts';
 import type { Layout } from '../layout/layout.ts';
-import { permute } from '../layout/permute.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { elementBits } from '../tensor/element-type.ts';
-import { asBytes, tensor } from '../tensor/make.ts';
+import { asBytes } from '../tensor/make.ts';
+import { readAs, storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asF32 } from '../tensor/views.ts';
 import type { Incident } from './incident.ts';
@@ -24,7 +23,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     ops: [BPRESHUFFLE],
     symptom: 'right with one token, finite garbage with more; mean and maximum of the scales are unchanged',
     origin: 'SGLang PR 24476 (first revision), PR 31490',
-    misread: (operands) => replace(operands, 'x_scale', (s) => relabelled(transposedAgain(s), s.layout)),
+    misread: (operands) => replace(operands, 'x_scale', (s) => readAs(transposedAgain(s), s.layout)),
   },
   {
     id: 'scale-not-transposed',
@@ -32,8 +31,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     ops: [BPRESHUFFLE],
     symptom: 'right with one token, finite garbage with more',
     origin: 'SGLang PR 23319, before the copy was added',
-    misread: (operands) =>
-      replace(operands, 'x_scale', (s) => relabelled(storedAs(s, rowMajor(s.layout.shape)), s.layout)),
+    misread: (operands) => replace(operands, 'x_scale', (s) => readAs(storedIn(s, rowMajor(s.layout.shape)), s.layout)),
   },
   {
     id: 'scale-transposed-read-row-major',
@@ -42,7 +40,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     symptom: 'right with one token, finite garbage with more',
     origin: 'SGLang PR 31490, 31727: DeepSeek-V4-Flash, GSM8K .925 to .912',
     misread: (operands) =>
-      replace(operands, 'x_scale', (s) => relabelled(storedAs(s, scaleTransposedView(s.layout.shape)), s.layout)),
+      replace(operands, 'x_scale', (s) => readAs(storedIn(s, scaleTransposedView(s.layout.shape)), s.layout)),
   },
   {
     id: 'weight-shuffled-read-plain',
@@ -50,7 +48,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     ops: [PLAIN],
     symptom: 'finite garbage for every number of tokens',
     origin: 'SGLang PR 26884: is_shuffled was lost, and a kernel without preshuffle was picked',
-    misread: (operands) => replace(operands, 'w', (w) => relabelled(storedAs(w, shuffled(w)), w.layout)),
+    misread: (operands) => replace(operands, 'w', (w) => readAs(storedIn(w, shuffled(w)), w.layout)),
   },
   {
     id: 'weight-plain-read-shuffled',
@@ -58,7 +56,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     ops: [BPRESHUFFLE, 'gemm_a8w8_bpreshuffle'],
     symptom: 'finite garbage for every number of tokens',
     origin: 'SGLang: the table of shapes answered differently at load and at run time',
-    misread: (operands) => replace(operands, 'w', (w) => relabelled(storedAs(w, rowMajor(w.layout.shape)), w.layout)),
+    misread: (operands) => replace(operands, 'w', (w) => readAs(storedIn(w, rowMajor(w.layout.shape)), w.layout)),
   },
   {
     id: 'weight-shuffled-twice',
@@ -67,9 +65,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     symptom: 'finite garbage; some shapes hide it, because the shuffle brings them back after two rounds',
     origin: 'SGLang issue 28963: weights updated in place',
     misread: (operands) =>
-      replace(operands, 'w', (w) =>
-        relabelled(storedAs(relabelled(w, rowMajor(w.layout.shape)), shuffled(w)), w.layout),
-      ),
+      replace(operands, 'w', (w) => readAs(storedIn(readAs(w, rowMajor(w.layout.shape)), shuffled(w)), w.layout)),
   },
   {
     id: 'weight-tile-32',
@@ -79,7 +75,7 @@ export const FP8_INCIDENTS: readonly Incident[] = [
     origin: 'AITER issue 671',
     misread: (operands) =>
       replace(operands, 'w', (w) =>
-        relabelled(storedAs(w, shuffleWeight(w.layout.shape, { bits: 8, tile: [32, 16] })), w.layout),
+        readAs(storedIn(w, shuffleWeight(w.layout.shape, { bits: 8, tile: [32, 16] })), w.layout),
       ),
   },
   {
@@ -139,16 +135,6 @@ function replace(operands: Operands, name: string, change: (given: Tensor) => Te
   return { ...operands, [name]: change(given) };
 }
 
-/** The bytes of the tensor stored in another layout. */
-function storedAs(given: Tensor, to: Layout): Tensor {
-  return { ...given, layout: to, bytes: permute(given.bytes, given.layout, to, elementBits(given.type)) };
-}
-
-/** The same bytes taken for another layout: where the mistake happens. */
-function relabelled(given: Tensor, layout: Layout): Tensor {
-  return tensor(given.name, given.type, layout, given.bytes, given.scaling);
-}
-
 function shuffled({ layout }: Tensor): Layout {
   return shuffleWeight(layout.shape, { bits: 8 });
 }
@@ -156,7 +142,7 @@ function shuffled({ layout }: Tensor): Layout {
 /** `s.transpose(-1, -2).contiguous().view(*s.shape)` of a transposed view, which takes its bytes for rows. */
 function transposedAgain(scale: Tensor): Tensor {
   const { shape } = scale.layout;
-  return storedAs(relabelled(scale, rowMajor(shape)), scaleTransposedView(shape));
+  return storedIn(readAs(scale, rowMajor(shape)), scaleTransposedView(shape));
 }
 
 function mapped(scale: Tensor, change: (value: number) => number): Tensor {

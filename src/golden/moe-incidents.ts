@@ -1,13 +1,11 @@
 import { OperandError } from '../errors.ts';
 import type { Layout } from '../layout/layout.ts';
-import { permute } from '../layout/permute.ts';
 import { rowMajor } from '../layout/plain.ts';
 import type { W13Shuffle } from '../layout/w13-faults.ts';
 import { type ExpertWeights, MX_BLOCK } from '../moe/expert-weights.ts';
 import { expertFault, misprepareExperts, type WrongStates } from '../moe/faults.ts';
 import { withPadsLeftOut } from '../moe/pad-effects.ts';
-import { elementBits } from '../tensor/element-type.ts';
-import { tensor } from '../tensor/make.ts';
+import { readAs, storedIn, toRowMajor } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Incident } from './incident.ts';
 
@@ -212,10 +210,9 @@ function weightsOf(operands: Operands): ExpertWeights {
   };
 }
 
+/** Scales may count experts in their rows or in an axis of their own. */
 function plain(given: Tensor, shape: readonly number[]): Tensor {
-  const own = rowMajor(given.layout.shape);
-  const bytes = permute(given.bytes, given.layout, own, elementBits(given.type));
-  return tensor(given.name, given.type, rowMajor(shape), bytes, given.scaling);
+  return readAs(toRowMajor(given), rowMajor(shape));
 }
 
 /** What the kernel reads from the claimed weights, stored as the operands of the case are. */
@@ -225,10 +222,7 @@ function readBack(operands: Operands, claimed: ExpertWeights): Operands {
     if (given === undefined || source === undefined) return {};
     const shape = given.layout.shape;
     const read = plain(source, shape);
-    const bytes = permute(read.bytes, rowMajor(shape), given.layout, elementBits(given.type), {
-      fill: fillOf(given.layout),
-    });
-    return { [name]: tensor(given.name, given.type, given.layout, bytes, given.scaling) };
+    return { [name]: { ...storedIn(read, given.layout, fillOf(given.layout)), name: given.name } };
   };
   return {
     ...operands,

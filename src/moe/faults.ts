@@ -4,10 +4,11 @@ import { rowMajor } from '../layout/plain.ts';
 import { type W13State, w13Layout, w13ScaleLayout } from '../layout/w13.ts';
 import type { W13Shuffle } from '../layout/w13-faults.ts';
 import { tensor } from '../tensor/make.ts';
+import { storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ExpertStateError } from './errors.ts';
 import { type ExpertWeights, expertFacts, type GateUpParts } from './expert-weights.ts';
-import { deinterleaveExperts, stored } from './gate-up.ts';
+import { deinterleaveExperts } from './gate-up.ts';
 import { shuffledScale, shuffleExperts, threeSizes } from './shuffle.ts';
 
 /** Weights that went wrong, seen twice over the same bytes. */
@@ -107,7 +108,7 @@ export const EXPERT_FAULTS: readonly ExpertFault[] = [
     origin: 'weights updated in place: the flag of the old tensor survives or is lost',
     apply(weights, mode) {
       const right = prepared(weights, mode);
-      const again = stored({ ...right.w13, layout: rowMajor(right.w13.layout.shape) }, right.w13.layout);
+      const again = storedIn({ ...right.w13, layout: rowMajor(right.w13.layout.shape) }, right.w13.layout);
       const { w13: _, ...honest } = right;
       return { claimed: { ...right, w13: again }, honest };
     },
@@ -166,10 +167,10 @@ function inStates(plain: GateUpParts, weight: Step, scale: Step, bias: Step['dei
   const { w13, w13_scale, w13_bias } = plain;
   const target = w13ScaleLayout(scale, threeSizes(w13_scale));
   const biasOf = (given: Tensor): Tensor =>
-    stored(given, w13Layout({ deinterleaved: bias, shuffle: 'none' }, given.layout.shape));
+    storedIn(given, w13Layout({ deinterleaved: bias, shuffle: 'none' }, given.layout.shape));
   return {
-    w13: stored(w13, w13Layout(weight, w13.layout.shape)),
-    w13_scale: scale.shuffle === 'none' ? stored(w13_scale, target) : shuffledScale(w13_scale, target, 0x7f),
+    w13: storedIn(w13, w13Layout(weight, w13.layout.shape)),
+    w13_scale: scale.shuffle === 'none' ? storedIn(w13_scale, target) : shuffledScale(w13_scale, target, 0x7f),
     ...(w13_bias === undefined ? {} : { w13_bias: biasOf(w13_bias) }),
   };
 }

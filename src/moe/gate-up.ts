@@ -1,8 +1,5 @@
-import type { Layout } from '../layout/layout.ts';
-import { permute } from '../layout/permute.ts';
 import { w13Layout } from '../layout/w13.ts';
-import { elementBits } from '../tensor/element-type.ts';
-import { tensor } from '../tensor/make.ts';
+import { storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ExpertStateError } from './errors.ts';
 import { type GateUpParts, gateUpFacts } from './expert-weights.ts';
@@ -56,7 +53,7 @@ function shuffledAlready(where: string, verb: string, id: string, title: string)
 /** Stores all three parts in checkpoint order (0) or separated order (1). */
 function moved<T extends GateUpParts>(weights: T, deinterleaved: 0 | 1): T {
   const restored = (source: Tensor): Tensor =>
-    stored(source, w13Layout({ deinterleaved, shuffle: 'none' }, source.layout.shape));
+    storedIn(source, w13Layout({ deinterleaved, shuffle: 'none' }, source.layout.shape));
   const { w13, w13_scale, w13_bias } = weights;
   return {
     ...weights,
@@ -64,10 +61,4 @@ function moved<T extends GateUpParts>(weights: T, deinterleaved: 0 | 1): T {
     w13_scale: restored(w13_scale),
     ...(w13_bias === undefined ? {} : { w13_bias: restored(w13_bias) }),
   };
-}
-
-/** The same values in another layout of the same shape. */
-export function stored(source: Tensor, layout: Layout, fill = 0): Tensor {
-  const bytes = permute(source.bytes, source.layout, layout, elementBits(source.type), { fill });
-  return tensor(source.name, source.type, layout, bytes, source.scaling);
 }

@@ -7,10 +7,10 @@ import { type W13State, w13Layout, w13ScaleLayout } from '../layout/w13.ts';
 import type { W13Shuffle } from '../layout/w13-faults.ts';
 import { elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
+import { storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ExpertStateError } from './errors.ts';
 import { type ExpertWeights, expertFacts } from './expert-weights.ts';
-import { stored } from './gate-up.ts';
 
 export interface ShuffleExpertsOptions {
   /**
@@ -58,9 +58,9 @@ export function shuffleExperts(
   const target = { deinterleaved: 1, shuffle: mode } as const;
   return {
     ...weights,
-    w13: stored(w13, w13Layout(target, w13.layout.shape)),
+    w13: storedIn(w13, w13Layout(target, w13.layout.shape)),
     w13_scale: shuffledScale(w13_scale, w13ScaleLayout(target, threeSizes(w13_scale)), scaleFill),
-    w2: stored(w2, shuffleWeight(w2.layout.shape, { bits: 4 })),
+    w2: storedIn(w2, shuffleWeight(w2.layout.shape, { bits: 4 })),
     w2_scale: shuffledScale(w2_scale, shuffleScale(flatShape(w2_scale)), scaleFill),
   };
 }

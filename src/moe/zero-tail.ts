@@ -1,8 +1,8 @@
 import { rowMajor } from '../layout/plain.ts';
 import { w13Layout } from '../layout/w13.ts';
+import { storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { downFacts, type ExpertWeights, gateUpFacts } from './expert-weights.ts';
-import { stored } from './gate-up.ts';
 import { ckTilePads, type MoePadding } from './padding.ts';
 
 /** Trailing zeros that all experts have in common. */
@@ -27,8 +27,8 @@ export function measureZeroTails(weights: ExpertWeights): ZeroTails {
   const { experts, inter } = gateUpFacts('measureZeroTails', weights);
   const { hidden } = downFacts('measureZeroTails', weights);
   const separated = w13Layout({ deinterleaved: 1, shuffle: 'none' }, weights.w13.layout.shape);
-  const w13 = stored(weights.w13, separated).bytes;
-  const plainDown: Tensor = stored(weights.w2, rowMajor(weights.w2.layout.shape));
+  const w13 = storedIn(weights.w13, separated).bytes;
+  const plainDown: Tensor = storedIn(weights.w2, rowMajor(weights.w2.layout.shape));
   const gate = tailOf(w13, { stacks: 2 * experts, rows: inter, columns: weights.w13.layout.shape[2] ?? 0 });
   const down = tailOf(plainDown.bytes, { stacks: experts, rows: hidden, columns: inter });
   return { w13Channels: gate.rows, w13Columns: gate.columns, w2Channels: down.columns, w2Rows: down.rows };

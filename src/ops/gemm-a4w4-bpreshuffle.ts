@@ -12,13 +12,13 @@ import {
   requireType,
 } from '../tensor/expect.ts';
 import { tensor } from '../tensor/make.ts';
+import { toRowMajor } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { OpDefinition, Operands } from './op.ts';
 import { gemmOutput } from './shared/block-scale-gemm.ts';
 import { type BlockScaledProduct, COMBINE, multiply } from './shared/block-scale-math.ts';
 import { blockScaledBound } from './shared/gemm-bound.ts';
 import { type OutputFormat, type OutputRounding, roundedBytes } from './shared/round-output.ts';
-import { toRowMajor } from './shared/row-major.ts';
 
 const OP = 'gemm_a4w4_bpreshuffle';
 

@@ -3,6 +3,7 @@ import { unpackUe8m0 } from '../formats/mx-scale.ts';
 import { scaleTmaAligned } from '../layout/activation-scale.ts';
 import { rowMajor } from '../layout/plain.ts';
 import { requireLayout, requireOperand, requireRank, requireScaling, requireType } from '../tensor/expect.ts';
+import { toRowMajor } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asI32 } from '../tensor/views.ts';
 import type { OpDefinition } from './op.ts';
@@ -10,7 +11,6 @@ import type { PackedScaleSizes } from './pack-ue8m0-mn-major.ts';
 import { storedAs } from './shared/groups-output.ts';
 import { PACKED_SCALES } from './shared/groups-packed-scale.ts';
 import { requireCount } from './shared/groups-rules.ts';
-import { toRowMajor } from './shared/row-major.ts';
 
 const OP = 'unpack_ue8m0_scale';
 

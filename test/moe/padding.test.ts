@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { gateUpInterleaved, rowMajor } from '../../src/layout/catalog.ts';
 import { W13_STATES, w13Layout } from '../../src/layout/w13.ts';
 import type { GateUpParts } from '../../src/moe/expert-weights.ts';
-import { deinterleaveExperts, stored } from '../../src/moe/gate-up.ts';
+import { deinterleaveExperts } from '../../src/moe/gate-up.ts';
 import { withPadsLeftOut } from '../../src/moe/pad-effects.ts';
 import { ckTilePads, moePadding, padDown, padExperts, padGateUp } from '../../src/moe/padding.ts';
 import { shuffleExperts } from '../../src/moe/shuffle.ts';
 import { comparePads, measureZeroTails } from '../../src/moe/zero-tail.ts';
 import { tensor } from '../../src/tensor/make.ts';
+import { storedIn } from '../../src/tensor/relayout.ts';
 import { codeAt, smallLayer } from './support.ts';
 
 describe('moePadding', () => {
@@ -187,7 +188,7 @@ describe('which 16-row blocks of padded w13 are zero', () => {
     const parts = padGateUp(filled(inter), { inter: padded, hidden: K });
     return Object.fromEntries(
       W13_STATES.filter(({ shuffle }) => shuffle !== 'none').map((state) => {
-        const { bytes } = stored(parts.w13, w13Layout(state, parts.w13.layout.shape));
+        const { bytes } = storedIn(parts.w13, w13Layout(state, parts.w13.layout.shape));
         const blocks = Array.from({ length: (2 * padded) / 16 }, (_, block) => block);
         const size = (16 * K) / 2;
         const isZero = (block: number): boolean =>
@@ -230,6 +231,6 @@ describe('which 16-row blocks of padded w13 are zero', () => {
       return runs(Array.from({ length: 191 }, (_, row) => row).filter(isPad));
     };
     expect(zeros(layer.w13_bias?.bytes)).toBe('128-190');
-    expect(zeros(stored(layer.w13_bias as never, rowMajor([2, 192])).bytes)).toBe('64-94, 160-190');
+    expect(zeros(storedIn(layer.w13_bias as never, rowMajor([2, 192])).bytes)).toBe('64-94, 160-190');
   });
 });

@@ -2,6 +2,7 @@ import { ParameterError } from '../../errors.ts';
 import { rowMajor } from '../../layout/plain.ts';
 import { requireLayout, requireOperand, requireScaling, requireShape, requireType } from '../../tensor/expect.ts';
 import { tensor } from '../../tensor/make.ts';
+import { toRowMajor } from '../../tensor/relayout.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import { asF32 } from '../../tensor/views.ts';
 import type { ErrorBound, Operands } from '../op.ts';
@@ -9,7 +10,6 @@ import { type BlockScaledProduct, type BlockScaleMath, COMBINE, multiply } from 
 import { decodedMatrix, requireFp8Matrices } from './fp8-matrices.ts';
 import { blockScaledBound } from './gemm-bound.ts';
 import { type OutputFormat, type OutputRounding, roundedBytes } from './round-output.ts';
-import { toRowMajor } from './row-major.ts';
 
 /** Parameters of both fp8 block-scaled multiplications. */
 export interface BlockScaleGemmParams {

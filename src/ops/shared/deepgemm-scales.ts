@@ -3,11 +3,11 @@ import { unpackUe8m0 } from '../../formats/mx-scale.ts';
 import { scaleTmaAligned } from '../../layout/activation-scale.ts';
 import { rowMajor } from '../../layout/plain.ts';
 import { requireLayout, requireOperand, requireScaling, requireShape, requireType } from '../../tensor/expect.ts';
+import { toRowMajor } from '../../tensor/relayout.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { asF32, asI32 } from '../../tensor/views.ts';
 import { leadingColumns } from './fp8-matrices.ts';
 import { PACKED_SCALES } from './groups-packed-scale.ts';
-import { toRowMajor } from './row-major.ts';
 import { refuseTransposedView } from './scale-strides.ts';
 
 /** Rows of w (float scales only) and columns that share a scale in DeepGEMM. */

@@ -1,8 +1,8 @@
 import { decodeArray } from '../../formats/decode.ts';
 import { requireOperand, requireRank, requireType } from '../../tensor/expect.ts';
+import { toRowMajor } from '../../tensor/relayout.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { asU8 } from '../../tensor/views.ts';
-import { toRowMajor } from './row-major.ts';
 
 /** The fp8 formats of matrix multiplications. */
 export type Fp8Matrix = 'e4m3fn' | 'e4m3fnuz';

@@ -1,4 +1,4 @@
-import { elementBits } from '../tensor/element-type.ts';
+import { elementBits } from '../formats/element-type.ts';
 import { catalog } from './catalog-entries.ts';
 import { w13CatalogEntries } from './catalog-w13.ts';
 import { type GuessCandidate, type GuessRole, guessCandidates, type RejectedCandidate } from './guess-candidates.ts';

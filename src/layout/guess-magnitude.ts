@@ -1,28 +1,6 @@
-import { decodeTable } from '../formats/decode.ts';
-import { f32FromBits } from '../formats/f32.ts';
+import { type ElementType, elementBits, isIntegerType } from '../formats/element-type.ts';
 import { formatFacts } from '../formats/facts.ts';
-import { type ElementType, elementBits, isIntegerType } from '../tensor/element-type.ts';
-
-/** The code at a storage offset, as many bits as the type stores; of 64-bit types the low 32. */
-export function codeReader(bytes: Uint8Array, bits: number): (offset: number) => number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  switch (bits) {
-    case 4:
-      // No shifts of the offset: a shard may hold more than 2^32 nibbles.
-      return (offset) => {
-        const high = offset % 2;
-        return ((bytes[(offset - high) / 2] as number) >> (high * 4)) & 15;
-      };
-    case 8:
-      return (offset) => bytes[offset] as number;
-    case 16:
-      return (offset) => view.getUint16(offset * 2, true);
-    case 32:
-      return (offset) => view.getUint32(offset * 4, true);
-    default:
-      return (offset) => view.getUint32((offset * bits) / 8, true);
-  }
-}
+import { codeReader, valueReader } from '../formats/read-codes.ts';
 
 /** How far below the small elements of a wide format a zero counts, in powers of two. */
 const ZERO_BELOW = 4;
@@ -51,7 +29,10 @@ export function magnitudeReader(
     );
     return (offset) => table[code(offset)] as number;
   }
-  const log = (offset: number): number => Math.log2(Math.abs(wideValue(bytes, type, code, offset)));
+  const value = valueReader(type);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wide = (offset: number): number => (type === 'f64' ? view.getFloat64(offset * 8, true) : value(code(offset)));
+  const log = (offset: number): number => Math.log2(Math.abs(wide(offset)));
   const sorted = probe
     .map(log)
     .filter(Number.isFinite)
@@ -59,14 +40,7 @@ export function magnitudeReader(
   const low = (sorted[Math.floor(sorted.length / 100)] ?? 0) - ZERO_BELOW;
   const high = (sorted.at(-1) ?? 0) + ZERO_BELOW;
   return (offset) => {
-    const value = log(offset);
-    return value > low ? Math.min(value, high) : low;
+    const size = log(offset);
+    return size > low ? Math.min(size, high) : low;
   };
-}
-
-function wideValue(bytes: Uint8Array, type: ElementType, code: (offset: number) => number, offset: number): number {
-  if (type === 'f32') return f32FromBits(code(offset));
-  if (type === 'f64')
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(offset * 8, true);
-  return decodeTable(type === 'f16' ? 'f16' : 'bf16')[code(offset)] as number;
 }

@@ -1,5 +1,6 @@
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
-import { codeReader, magnitudeReader } from './guess-magnitude.ts';
+import { type ElementType, elementBits } from '../formats/element-type.ts';
+import { codeReader } from '../formats/read-codes.ts';
+import { magnitudeReader } from './guess-magnitude.ts';
 import { meanOf } from './guess-regression.ts';
 
 /** The stored elements that every candidate predicts. */

@@ -1,4 +1,4 @@
-import type { ElementType } from '../tensor/element-type.ts';
+import type { ElementType } from '../formats/element-type.ts';
 import type { CatalogEntry } from './catalog-entries.ts';
 import type { GuessCandidate, GuessRole, RejectedCandidate } from './guess-candidates.ts';
 import type { Feature } from './guess-features.ts';

@@ -9,13 +9,14 @@
  * describeLocation(layout, locate(layout, [17, 40], 8));
  * ```
  */
+
+export { codeReader } from '../formats/read-codes.ts';
 export { axisOffset, axisOffsets } from './axis-offsets.ts';
 export * from './catalog.ts';
 export { layoutFunctionsWgsl } from './codegen/wgsl.ts';
 export { axisIndexAt } from './dim.ts';
 export type { GuessCandidate, GuessRole, RejectedCandidate } from './guess-candidates.ts';
 export { guessLayout, guessLayoutSteps } from './guess-layout.ts';
-export { codeReader } from './guess-magnitude.ts';
 export type { GuessInput, GuessResult, LayoutGuess } from './guess-types.ts';
 export { identifyLayout } from './identify.ts';
 export type {

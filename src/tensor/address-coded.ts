@@ -1,7 +1,7 @@
+import { type ElementType, elementBits, isIntegerType } from '../formats/element-type.ts';
 import { encode } from '../formats/encode.ts';
 import { f32Bits } from '../formats/f32.ts';
 import { formatFacts } from '../formats/facts.ts';
-import { type ElementType, elementBits, isIntegerType } from './element-type.ts';
 
 /**
  * A code that tells its address: a hash of the element's number, so that elements which change places change values. Finite in

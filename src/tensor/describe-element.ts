@@ -1,8 +1,8 @@
-import { decode } from '../formats/decode.ts';
+import { type ElementType, elementBits } from '../formats/element-type.ts';
+import { codeValue } from '../formats/read-codes.ts';
 import type { Layout } from '../layout/layout.ts';
 import { type Location, locate } from '../layout/locate.ts';
 import type { RegisterMap, WavePlace } from '../layout/register-map.ts';
-import { type ElementType, elementBits, isIntegerType } from './element-type.ts';
 
 /** A tensor whose codes are asked for one by one: bytes in memory, or numbers computed when they are needed. */
 export interface CodedTensor {
@@ -30,14 +30,6 @@ export interface ElementFacts {
   /** value times scale. */
   readonly dequantised?: number;
   readonly place?: WavePlace;
-}
-
-/** The value of a code; integers count as they are. */
-export function codeValue(type: ElementType, code: number): number {
-  if (type === 'i8') return (code << 24) >> 24;
-  if (type === 'i16') return (code << 16) >> 16;
-  if (type === 'i32') return code | 0;
-  return isIntegerType(type) ? code : decode(type, code);
 }
 
 /**

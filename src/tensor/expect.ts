@@ -1,6 +1,6 @@
 import { OperandError } from '../errors.ts';
+import type { ElementType } from '../formats/element-type.ts';
 import type { Layout } from '../layout/layout.ts';
-import type { ElementType } from './element-type.ts';
 import { LayoutMismatchError } from './errors.ts';
 import type { ScaleEncoding, Tensor } from './tensor.ts';
 

@@ -1,9 +1,10 @@
+export { type ElementType, elementBits, type IntegerType, isIntegerType } from '../formats/element-type.ts';
+export { codeValue } from '../formats/read-codes.ts';
 export { addressCode } from './address-coded.ts';
 export {
   type BlockScale,
   type CodedTensor,
   codeText,
-  codeValue,
   describeElement,
   type ElementFacts,
   elementFacts,
@@ -11,7 +12,6 @@ export {
   registerText,
   scaleCoord,
 } from './describe-element.ts';
-export { type ElementType, elementBits, type IntegerType, isIntegerType } from './element-type.ts';
 export { LayoutMismatchError } from './errors.ts';
 export { asBytes, assume, materialize, storageBytes, TensorBytesError, tensor, tensorFrom } from './make.ts';
 export type { ScaleEncoding, Tensor, TensorSpec } from './tensor.ts';

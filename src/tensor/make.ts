@@ -1,7 +1,7 @@
 import { PreshuffleError } from '../errors.ts';
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import type { Layout } from '../layout/layout.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { type ElementType, elementBits } from './element-type.ts';
 import type { ScaleEncoding, Tensor, TensorSpec } from './tensor.ts';
 
 /** The bytes of a tensor do not fit its type and layout. */

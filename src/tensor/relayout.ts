@@ -1,7 +1,7 @@
+import { elementBits } from '../formats/element-type.ts';
 import type { Layout } from '../layout/layout.ts';
 import { permute } from '../layout/permute.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { elementBits } from './element-type.ts';
 import { tensor } from './make.ts';
 import type { Tensor } from './tensor.ts';
 

@@ -1,5 +1,5 @@
+import type { ElementType } from '../formats/element-type.ts';
 import type { Layout } from '../layout/layout.ts';
-import type { ElementType } from './element-type.ts';
 
 /**
  * How a scale tensor encodes its numbers. The same 4 bytes mean different things under each, and no kernel checks:

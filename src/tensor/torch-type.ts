@@ -1,4 +1,4 @@
-import type { ElementType } from './element-type.ts';
+import type { ElementType } from '../formats/element-type.ts';
 
 const TORCH_TYPES: Readonly<Partial<Record<ElementType, string>>> = {
   bf16: 'torch.bfloat16',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type ElementType, elementBits } from '../../src/formats/element-type.ts';
 import { guessLayoutSteps } from '../../src/layout/guess-layout.ts';
 import {
   type CatalogEntry,
@@ -9,7 +10,6 @@ import {
   rowMajor,
 } from '../../src/layout/index.ts';
 import { addressCode } from '../../src/tensor/address-coded.ts';
-import { type ElementType, elementBits } from '../../src/tensor/element-type.ts';
 import { quantiseFp8, quantiseMxfp4, randomOf, realisticWeights } from './guess-support.ts';
 
 function entryOf(id: string): CatalogEntry {

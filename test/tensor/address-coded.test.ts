@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type ElementType, elementBits } from '../../src/formats/element-type.ts';
 import { FLOAT_FORMATS, formatFacts, isFloatFormat } from '../../src/formats/facts.ts';
+import { codeValue } from '../../src/formats/read-codes.ts';
 import { addressCode } from '../../src/tensor/address-coded.ts';
-import { codeValue } from '../../src/tensor/describe-element.ts';
-import { type ElementType, elementBits } from '../../src/tensor/element-type.ts';
 
 const TYPES: readonly ElementType[] = [...FLOAT_FORMATS, 'u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'u64', 'i64'];
 const INDICES = [...Array.from({ length: 20_000 }, (_, index) => index), 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 7];

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ElementType } from '../../src/formats/element-type.ts';
 import { encode } from '../../src/formats/encode.ts';
+import { codeValue } from '../../src/formats/read-codes.ts';
 import {
   loadRegisters,
   mfmaMap,
@@ -11,14 +13,12 @@ import {
 import {
   type CodedTensor,
   codeText,
-  codeValue,
   describeElement,
   elementFacts,
   numberText,
   registerText,
   scaleCoord,
 } from '../../src/tensor/describe-element.ts';
-import type { ElementType } from '../../src/tensor/element-type.ts';
 
 const tensorOf = (type: ElementType, layout: CodedTensor['layout'], code: number, name = 'W'): CodedTensor => ({
   name,

@@ -1,5 +1,5 @@
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { type FloatFormatName, formatFacts } from '../../../src/formats/facts.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { type ArgumentStruct, argumentStruct } from '../args.ts';
 import { type HipKernel, tensorOf } from './kernel.ts';
 

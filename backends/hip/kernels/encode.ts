@@ -1,9 +1,9 @@
 import type { EncodeConvention } from '../../../src/formats/convention.ts';
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { f32Bits } from '../../../src/formats/f32.ts';
 import { type FloatFormatName, formatFacts } from '../../../src/formats/facts.ts';
 import { nanCodeOf } from '../../../src/formats/nan-code.ts';
 import type { OpParams } from '../../../src/ops/registry.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { type ArgumentStruct, argumentStruct } from '../args.ts';
 import { type HipKernel, tensorOf } from './kernel.ts';
 import { NARROW_FORMAT_WORDS, narrowFormatWords } from './narrow-format.ts';

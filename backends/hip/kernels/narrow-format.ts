@@ -1,8 +1,8 @@
 import type { EncodeConvention } from '../../../src/formats/convention.ts';
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { f32Bits } from '../../../src/formats/f32.ts';
 import { type FloatFormatName, formatFacts } from '../../../src/formats/facts.ts';
 import { nanCodeOf } from '../../../src/formats/nan-code.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 
 /** Formats that `lib/narrow.h` rounds to. */
 export type NarrowTarget = Exclude<FloatFormatName, 'f64' | 'f32' | 'e8m0'>;

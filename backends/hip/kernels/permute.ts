@@ -1,6 +1,6 @@
 import { ParameterError } from '../../../src/errors.ts';
+import { elementBits } from '../../../src/formats/element-type.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { type ArgumentStruct, argumentStruct } from '../args.ts';
 import { type HipKernel, type KernelLaunch, tensorOf } from './kernel.ts';
 import { permuteTables } from './permute-tables.ts';

@@ -1,7 +1,7 @@
+import type { ElementType } from '../../../src/formats/element-type.ts';
 import { mergedFactors } from '../../../src/layout/dim.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
 import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
-import type { ElementType } from '../../../src/tensor/element-type.ts';
 import type { QuantRule } from '../../quant-rule.ts';
 import { type ArgumentStruct, argumentStruct } from '../args.ts';
 import type { HipBuffer } from '../memory.ts';

@@ -1,5 +1,5 @@
+import { elementBits, isIntegerType } from '../../../src/formats/element-type.ts';
 import { formatFacts } from '../../../src/formats/facts.ts';
-import { elementBits, isIntegerType } from '../../../src/tensor/element-type.ts';
 import type { GpuArray } from '../buffers.ts';
 import type { Gpu } from '../gpu.ts';
 import type { KernelCall } from '../kernel.ts';

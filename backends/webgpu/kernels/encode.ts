@@ -1,9 +1,9 @@
 import type { EncodeConvention } from '../../../src/formats/convention.ts';
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { f32Bits } from '../../../src/formats/f32.ts';
 import { type FormatFacts, formatFacts } from '../../../src/formats/facts.ts';
 import { nanCodeOf } from '../../../src/formats/nan-code.ts';
 import type { OpParams } from '../../../src/ops/registry.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { bindWindow, spans } from '../split.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 

@@ -1,5 +1,5 @@
+import { elementBits } from '../../../src/formats/element-type.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import type { TensorSpec } from '../../../src/tensor/tensor.ts';
 import type { Support } from '../../backend.ts';
 import { paddedSize } from '../buffers.ts';

@@ -1,7 +1,7 @@
+import { elementBits } from '../../../src/formats/element-type.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
 import type { GatedActivation } from '../../../src/ops/shared/activation.ts';
 import type { MoeScheme } from '../../../src/ops/shared/moe-params.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import type { TensorSpec } from '../../../src/tensor/tensor.ts';
 import type { Support } from '../../backend.ts';
 import type { GpuArray } from '../buffers.ts';

@@ -1,5 +1,5 @@
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { moeScheme } from '../../../src/ops/shared/moe-params.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { tensorOf, type WebGpuKernel } from './kernel.ts';
 import { routeTokens } from './moe-routing.ts';
 import { stageSupport } from './moe-stage-calls.ts';

@@ -1,7 +1,7 @@
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { layoutFunctionsWgsl } from '../../../src/layout/codegen/wgsl.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
 import { planRelayout } from '../../../src/layout/relayout-plan.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import type { GpuArray } from '../buffers.ts';
 import type { Gpu } from '../gpu.ts';
 import type { KernelCall } from '../kernel.ts';

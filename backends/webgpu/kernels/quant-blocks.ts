@@ -1,6 +1,6 @@
+import type { ElementType } from '../../../src/formats/element-type.ts';
 import { rowMajor } from '../../../src/layout/plain.ts';
 import { type BlockGrid, blocksAcross, blocksDown } from '../../../src/ops/shared/groups.ts';
-import type { ElementType } from '../../../src/tensor/element-type.ts';
 import type { QuantRule } from '../../quant-rule.ts';
 import type { GpuArray } from '../buffers.ts';
 import { byteWords, packByteCalls } from './byte-words.ts';

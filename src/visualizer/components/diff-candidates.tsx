@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { elementBits } from '../../tensor/element-type.ts';
+import { elementBits } from '../../formats/element-type.ts';
 import { suggestions } from '../model/choices.ts';
 import type { PairScene } from '../model/diff.ts';
 import { candidates } from '../model/diff-choices.ts';

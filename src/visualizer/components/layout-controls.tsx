@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
+import type { ElementType } from '../../formats/element-type.ts';
 import { parsePattern } from '../../layout/index.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import {
   FIRST_NOTATION,
   layoutGroups,

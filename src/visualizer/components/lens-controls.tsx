@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
+import { elementBits } from '../../formats/element-type.ts';
 import { catalog } from '../../layout/index.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { fieldsForLayout } from '../model/choices.ts';
 import { findMfma } from '../model/layout-ref.ts';
 import { pinsWithin } from '../model/pins.ts';

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useId } from 'preact/hooks';
+import type { ElementType } from '../../formats/element-type.ts';
 import { catalog } from '../../layout/index.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import type { RunOption } from '../model/run-examples.ts';
 import type { RunSpec } from '../model/run-spec.ts';
 import { LayoutPicker, ShapeInput, TypeSelect } from './layout-controls.tsx';

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ElementType } from '../../formats/element-type.ts';
 import type { ByteSource } from '../../io/index.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import { sizeText } from '../model/tensor-file.ts';
 import { askRaw, closeFile, fileState, openBlob, openRawFile } from '../state/tensor-session.ts';
 import { ShapeInput, TypeSelect } from './layout-controls.tsx';

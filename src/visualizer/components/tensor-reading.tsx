@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
+import type { ElementType } from '../../formats/element-type.ts';
 import { catalog } from '../../layout/index.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import { parseShape } from '../model/choices.ts';
 import type { ScaleChoice } from '../model/scene.ts';
 import { type FileTensor, sizeText } from '../model/tensor-file.ts';

@@ -1,6 +1,6 @@
+import type { ElementType } from '../../formats/element-type.ts';
 import type { Layout } from '../../layout/index.ts';
 import { addressCoder } from '../../tensor/address-coded.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import { coordReader, elementNumbers, isPadding } from './coord-reader.ts';
 import type { OffsetTable } from './offset-table.ts';
 

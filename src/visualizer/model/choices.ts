@@ -1,7 +1,7 @@
 import { PreshuffleError } from '../../errors.ts';
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import { FLOAT_FORMATS } from '../../formats/facts.ts';
 import { type CatalogEntry, catalog, MFMA_MAPS, type MfmaMap } from '../../layout/index.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import { findMfma, mfmaRef, resolveLayout, SceneError } from './layout-ref.ts';
 import type { ColorId, ScaleChoice, Scene } from './scene.ts';
 

@@ -1,6 +1,6 @@
+import { isIntegerType } from '../../formats/element-type.ts';
 import { formatFacts } from '../../formats/facts.ts';
 import { numberText } from '../../tensor/describe-element.ts';
-import { isIntegerType } from '../../tensor/element-type.ts';
 import type { Theme } from '../state/theme.ts';
 import { tileOf } from './color-classes.ts';
 import { valuePlace } from './color-values.ts';

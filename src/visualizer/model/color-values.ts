@@ -1,6 +1,6 @@
+import { type ElementType, elementBits, isIntegerType } from '../../formats/element-type.ts';
 import { formatFacts } from '../../formats/facts.ts';
-import { codeValue } from '../../tensor/describe-element.ts';
-import { type ElementType, elementBits, isIntegerType } from '../../tensor/element-type.ts';
+import { codeValue } from '../../formats/read-codes.ts';
 import type { Theme } from '../state/theme.ts';
 import { commonColors, divergingColor, orderedColor } from './palettes.ts';
 

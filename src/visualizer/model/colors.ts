@@ -1,5 +1,5 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { codeText, numberText } from '../../tensor/describe-element.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import type { Theme } from '../state/theme.ts';
 import {
   bankClasses,

@@ -1,5 +1,5 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { type CodedTensor, describeElement, elementFacts } from '../../tensor/describe-element.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import type { Subject } from './subject.ts';
 
 /** The full line about a storage offset: of an element as the library describes it; padding says that it is padding. */

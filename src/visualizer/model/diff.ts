@@ -1,5 +1,5 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { axisIndexAt, axisOffsets, correctlyRead, type Layout, unravel } from '../../layout/index.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { type ResolvedLayout, resolveLayout } from './layout-ref.ts';
 import { DEFAULT_SCENE, type Scene } from './scene.ts';
 import { bindSubject } from './subject.ts';

@@ -1,6 +1,6 @@
 import { PreshuffleError } from '../../errors.ts';
+import { type ElementType, isIntegerType } from '../../formats/element-type.ts';
 import { isFloatFormat } from '../../formats/facts.ts';
-import { type ElementType, isIntegerType } from '../../tensor/element-type.ts';
 import type { ReportMap } from './golden-map-json.ts';
 import { DEFAULT_SCENE, type Scene } from './scene.ts';
 import { bindSubject } from './subject.ts';

@@ -1,6 +1,6 @@
 import { PreshuffleError } from '../../errors.ts';
+import { elementBits } from '../../formats/element-type.ts';
 import { type CatalogEntry, catalog, type Layout } from '../../layout/index.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import type { PairScene } from './diff.ts';
 import type { IncidentScene } from './incident-scene.ts';
 import { FP8_SCENES } from './incident-scenes-fp8.ts';

@@ -1,5 +1,5 @@
+import { type ElementType, isIntegerType } from '../../formats/element-type.ts';
 import { isFloatFormat } from '../../formats/facts.ts';
-import { type ElementType, isIntegerType } from '../../tensor/element-type.ts';
 import { SceneError } from './layout-ref.ts';
 import { COLORS, DEFAULT_SCENE, SCREENS, type ScaleChoice, type Scene, VIEWS, type ViewId } from './scene.ts';
 

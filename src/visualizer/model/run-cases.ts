@@ -1,3 +1,4 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { encodeArray } from '../../formats/encode.ts';
 import { type Layout, scaleTransposedView, shuffleScale, shuffleWeight } from '../../layout/index.ts';
 import type { ExpertWeights } from '../../moe/expert-weights.ts';
@@ -5,7 +6,6 @@ import { deinterleaveExperts } from '../../moe/gate-up.ts';
 import { expertFault, shuffleExperts } from '../../moe/index.ts';
 import { syntheticLayer, syntheticLogits, syntheticTokens } from '../../moe/synthetic.ts';
 import { definitionOf, type OpName, ops } from '../../ops/registry.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { assume, tensorFrom } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { asF32 } from '../../tensor/views.ts';

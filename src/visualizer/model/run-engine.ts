@@ -3,12 +3,12 @@ import { openCpu } from '../../../backends/cpu/index.ts';
 import type { AdapterKind } from '../../../backends/webgpu/index.ts';
 import { DeviceLostError, DeviceMemoryError, openWebGpu } from '../../../backends/webgpu/index.ts';
 import { BackendUnavailableError, PreshuffleError } from '../../errors.ts';
+import { isIntegerType } from '../../formats/element-type.ts';
 import { elementReader, ulpDistance } from '../../golden/codes.ts';
 import { compareTensors } from '../../golden/compare.ts';
 import { logicalIndexer } from '../../golden/logical-index.ts';
 import type { ErrorBound } from '../../ops/op.ts';
 import { definitionOf, type OpOperands, type OpParams } from '../../ops/registry.ts';
-import { isIntegerType } from '../../tensor/element-type.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { caseOf, type Operands, type RunCase } from './run-cases.ts';
 import type {

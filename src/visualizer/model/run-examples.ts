@@ -1,5 +1,5 @@
+import type { ElementType } from '../../formats/element-type.ts';
 import type { OpName } from '../../ops/registry.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 
 /*
  * What the Run screen can execute: data only. Operands are made and ops are run in another file, which loads when the first run begins.

@@ -1,9 +1,9 @@
 import { decode } from '../../formats/decode.ts';
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import { encodeArray } from '../../formats/encode.ts';
 import { packNibbles } from '../../formats/pack.ts';
 import { type Layout, permute, rowMajor } from '../../layout/index.ts';
 import { addressCode } from '../../tensor/address-coded.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import { asBytes, tensor, tensorFrom } from '../../tensor/make.ts';
 import type { ScaleEncoding, Tensor } from '../../tensor/tensor.ts';
 

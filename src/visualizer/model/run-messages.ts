@@ -1,6 +1,6 @@
 import type { AdapterKind } from '../../../backends/webgpu/adapter-info.ts';
+import type { ElementType } from '../../formats/element-type.ts';
 import type { Comparison } from '../../golden/compare.ts';
-import type { ElementType } from '../../tensor/element-type.ts';
 import type { RunSpec } from './run-spec.ts';
 
 /*

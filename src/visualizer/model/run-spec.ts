@@ -1,4 +1,4 @@
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import { resolveLayout, SceneError } from './layout-ref.ts';
 import { RUN_EXAMPLES, type RunAxis, type RunExample, type RunOption } from './run-examples.ts';
 import { DEFAULT_SCENE, type Scene } from './scene.ts';

@@ -1,5 +1,6 @@
+import { codeValue } from '../../formats/read-codes.ts';
 import type { Comparison, Mismatch } from '../../golden/compare.ts';
-import { codeText, codeValue, numberText } from '../../tensor/describe-element.ts';
+import { codeText, numberText } from '../../tensor/describe-element.ts';
 import type { GpuSide, OutputReport, RunReport, RunStep } from './run-messages.ts';
 import { exampleOf, isMistaken, specText } from './run-spec.ts';
 

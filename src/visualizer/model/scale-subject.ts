@@ -1,5 +1,5 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { loadRegisters } from '../../layout/index.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import type { Subject } from './subject.ts';
 
 /** The scale of a subject as a subject of its own, for grids and paints; undefined where there is none. */

@@ -1,4 +1,4 @@
-import type { ElementType } from '../../tensor/element-type.ts';
+import type { ElementType } from '../../formats/element-type.ts';
 
 /** Screens in the order of the navigation. */
 export const SCREENS = ['atlas', 'lens', 'diff', 'incidents', 'tensor', 'golden', 'run'] as const;

@@ -1,6 +1,6 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { catalog, type LayoutWarning, type RegisterMap } from '../../layout/index.ts';
 import type { BlockScale, CodedTensor } from '../../tensor/describe-element.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { addressCodes } from './address-codes.ts';
 import { type ResolvedLayout, resolveLayout, resolveRegisters } from './layout-ref.ts';
 import type { ScaleChoice, Scene } from './scene.ts';

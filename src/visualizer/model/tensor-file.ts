@@ -1,4 +1,5 @@
 import { PreshuffleError } from '../../errors.ts';
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import {
   type ByteSource,
   dtypeElement,
@@ -8,7 +9,6 @@ import {
   readSafetensors,
   type SafetensorsFile,
 } from '../../io/index.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 
 /** A file or tensor that cannot be shown, for a reason that is not the format's. */
 export class TensorFileError extends PreshuffleError {

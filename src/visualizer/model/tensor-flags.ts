@@ -1,6 +1,6 @@
 import { decode } from '../../formats/decode.ts';
+import { type ElementType, isIntegerType } from '../../formats/element-type.ts';
 import { formatFacts } from '../../formats/facts.ts';
-import { type ElementType, isIntegerType } from '../../tensor/element-type.ts';
 
 /** What is worth a look in an element's code, by bit. Padding has its own flag, whatever it holds. */
 export const FLAG = { nan: 1, infinity: 2, saturated: 4, subnormal: 8, zero: 16 } as const;

@@ -1,6 +1,6 @@
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import { WEIGHT_TYPES } from '../../golden/weight-types.ts';
 import { catalog } from '../../layout/index.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import type { Scene } from './scene.ts';
 import type { FileTensor } from './tensor-file.ts';
 

@@ -1,6 +1,7 @@
+import { elementBits } from '../../formats/element-type.ts';
+import { codeValue } from '../../formats/read-codes.ts';
 import type { CodedTensor } from '../../tensor/describe-element.ts';
-import { codeText, codeValue, numberText, scaleCoord } from '../../tensor/describe-element.ts';
-import { elementBits } from '../../tensor/element-type.ts';
+import { codeText, numberText, scaleCoord } from '../../tensor/describe-element.ts';
 import type { Theme } from '../state/theme.ts';
 import { type ColorLegend, colorLegend, markEntries } from './color-legend.ts';
 import { makePaint } from './colors.ts';

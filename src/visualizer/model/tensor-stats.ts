@@ -1,7 +1,8 @@
+import { type ElementType, elementBits, isIntegerType } from '../../formats/element-type.ts';
 import { formatFacts } from '../../formats/facts.ts';
+import { codeValue } from '../../formats/read-codes.ts';
 import { axisIndexAt, type Layout } from '../../layout/index.ts';
-import { type CodedTensor, codeText, codeValue, numberText } from '../../tensor/describe-element.ts';
-import { type ElementType, elementBits, isIntegerType } from '../../tensor/element-type.ts';
+import { type CodedTensor, codeText, numberText } from '../../tensor/describe-element.ts';
 import { FLAG, FLAGS, type FlagId, flagsOf } from './tensor-flags.ts';
 
 /** How often what occurs, for a chart. */

@@ -1,7 +1,7 @@
 import { decode } from '../../formats/decode.ts';
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import { f32Bits } from '../../formats/f32.ts';
 import { catalog, checkShape, codeReader } from '../../layout/index.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import type { ScaleChoice, Scene } from './scene.ts';
 import type { SubjectData } from './subject.ts';
 import type { FileTensor, TensorFile } from './tensor-file.ts';

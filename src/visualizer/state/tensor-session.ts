@@ -1,7 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { PreshuffleError } from '../../errors.ts';
+import { elementBits } from '../../formats/element-type.ts';
 import { type ByteSource, blobSource } from '../../io/index.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import type { ScaleChoice, Scene } from '../model/scene.ts';
 import {
   type FileTensor,

@@ -1,9 +1,9 @@
 import type { Backend } from '../../../backends/backend.ts';
+import type { ElementType } from '../../../src/formats/element-type.ts';
 import type { CatalogEntry } from '../../../src/layout/catalog.ts';
 import { catalog, columnMajor, rowMajor, scaleTmaAligned, shuffleScale } from '../../../src/layout/catalog.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
 import { permute } from '../../../src/layout/permute.ts';
-import type { ElementType } from '../../../src/tensor/element-type.ts';
 import { tensor } from '../../../src/tensor/make.ts';
 
 /** Written into padding of sources, so that a kernel that reads it is caught; both nibbles differ. */

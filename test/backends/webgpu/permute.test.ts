@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../../backends/backend.ts';
 import { openWebGpu } from '../../../backends/webgpu/index.ts';
+import { type ElementType, elementBits } from '../../../src/formats/element-type.ts';
 import { catalog } from '../../../src/layout/catalog.ts';
 import type { Layout } from '../../../src/layout/layout.ts';
 import { rowMajor } from '../../../src/layout/plain.ts';
 import { ops } from '../../../src/ops/registry.ts';
-import { type ElementType, elementBits } from '../../../src/tensor/element-type.ts';
 import { storageBytes, tensor } from '../../../src/tensor/make.ts';
 
 const TYPES: readonly ElementType[] = ['e2m1', 'e4m3fn', 'bf16', 'f32', 'f64'];

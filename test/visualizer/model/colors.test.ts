@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { codeValue, scaleCoord } from '../../../src/tensor/describe-element.ts';
+import { codeValue } from '../../../src/formats/read-codes.ts';
+import { scaleCoord } from '../../../src/tensor/describe-element.ts';
 import { blockClass, blockCoord, mixedClass, tileOf } from '../../../src/visualizer/model/color-classes.ts';
 import { colorLegend } from '../../../src/visualizer/model/color-legend.ts';
 import { colorOfCode } from '../../../src/visualizer/model/color-values.ts';

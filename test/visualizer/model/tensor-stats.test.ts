@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ElementType } from '../../../src/formats/element-type.ts';
+import { codeValue } from '../../../src/formats/read-codes.ts';
 import { catalog, type Layout, permute, rowMajor } from '../../../src/layout/index.ts';
-import { type CodedTensor, codeValue } from '../../../src/tensor/describe-element.ts';
-import type { ElementType } from '../../../src/tensor/element-type.ts';
+import type { CodedTensor } from '../../../src/tensor/describe-element.ts';
 import { FLAG, flagsOf } from '../../../src/visualizer/model/tensor-flags.ts';
 import { dataRange } from '../../../src/visualizer/model/tensor-paint.ts';
 import { inSlices } from '../../../src/visualizer/model/tensor-slices.ts';

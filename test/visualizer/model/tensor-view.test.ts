@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { elementBits } from '../../../src/formats/element-type.ts';
 import { memorySource, parseSafetensors, type TensorToWrite, writeSafetensors } from '../../../src/io/index.ts';
 import { catalog, checkShape } from '../../../src/layout/index.ts';
-import { elementBits } from '../../../src/tensor/element-type.ts';
 import { type FileTensor, openTensorFile, type TensorFile } from '../../../src/visualizer/model/tensor-file.ts';
 import {
   codesOf,

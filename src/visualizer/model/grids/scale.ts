@@ -1,7 +1,7 @@
+import { elementBits } from '../../../formats/element-type.ts';
 import type { Layout } from '../../../layout/index.ts';
 import { unravel } from '../../../layout/index.ts';
 import { type BlockScale, scaleCoord } from '../../../tensor/describe-element.ts';
-import { elementBits } from '../../../tensor/element-type.ts';
 import type { Grid } from '../grid.ts';
 import { logicalGrid } from './logical.ts';
 import { memoryGrid } from './memory.ts';

@@ -1,5 +1,5 @@
+import type { ElementType } from '../../../formats/element-type.ts';
 import { MFMA_MAPS, type MfmaMap } from '../../../layout/index.ts';
-import type { ElementType } from '../../../tensor/element-type.ts';
 import { mfmaRef } from '../layout-ref.ts';
 import { FP4, lens, type Preset } from './preset.ts';
 

@@ -1,4 +1,4 @@
-import type { ElementType } from '../../../tensor/element-type.ts';
+import type { ElementType } from '../../../formats/element-type.ts';
 import { DEFAULT_SCENE, type ScaleChoice, type Scene } from '../scene.ts';
 
 /** A scene of the Atlas: what opens in the Lens, and what its card says. */

@@ -1,4 +1,4 @@
-import { type FloatFormatName, formatFacts } from '../formats/facts.ts';
+import { type FloatFormatName, formatFacts } from './facts.ts';
 
 /** Integers that occur beside the float formats: indices, masks, packed words, and raw bytes of unknown meaning. */
 export type IntegerType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64';

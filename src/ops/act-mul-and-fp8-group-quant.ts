@@ -2,10 +2,10 @@ import { OperandError } from '../errors.ts';
 import { formatFacts } from '../formats/facts.ts';
 import { rowMajor } from '../layout/plain.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { OpDefinition } from './op.ts';
+import type { OpDefinition, Operands } from './op.ts';
 import { activate, activationError, type GatedActivation } from './shared/activation.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, SCALE_STORES, type ScaleStore } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
   type Fp8Format,
@@ -14,6 +14,7 @@ import {
   tritonFloor,
   tritonRule,
 } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, type Rows, requireRows } from './shared/rows.ts';
 import { groupQuantBound, MIN_NORMAL } from './shared/rows-quant-bound.ts';
 
@@ -53,13 +54,7 @@ export const actMulAndFp8GroupQuant: OpDefinition<ActMulFp8GroupQuantParams, 'x'
     };
   },
   reference(params, operands) {
-    const spec = actMulAndFp8GroupQuant.plan(params, operands);
-    const { format, group } = checked(params);
-    const { rows, columns } = halves(requireRows(OP, operands, 'x'));
-    const values = Float32Array.from(products(operands.x, rows, columns).exact);
-    const rule = tritonRule(formatFacts(format).max);
-    const { codes, scales } = quantizeBlocks(values, rowGroups(rows, columns, group), rule, format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(actMulAndFp8GroupQuant.plan(params, operands), actMulQuantisation(params, operands));
   },
   bound(params, operands) {
     actMulAndFp8GroupQuant.plan(params, operands);
@@ -79,11 +74,29 @@ export const actMulAndFp8GroupQuant: OpDefinition<ActMulFp8GroupQuantParams, 'x'
   },
 };
 
+/** The parts of a call that `plan` has checked. @param activation another one than the op's */
+export function actMulQuantisation(
+  params: ActMulFp8GroupQuantParams,
+  operands: Operands<'x'>,
+  activation: GatedActivation = SILU,
+): Quantisation {
+  const { format, group } = checked(params);
+  const { rows, columns } = halves(requireRows(OP, operands, 'x'));
+  return {
+    values: Float32Array.from(products(operands.x, rows, columns, activation).exact),
+    grid: rowGroups(rows, columns, group),
+    rule: tritonRule(formatFacts(format).max),
+    format,
+    storeScales: asTheyAre,
+  };
+}
+
 /** The activated products in float64, and how far float32 arithmetic may lie from them. */
 function products(
   x: Tensor,
   rows: number,
   columns: number,
+  activation: GatedActivation = SILU,
 ): { readonly exact: Float64Array; readonly elements: Float64Array } {
   const values = floatValues(x);
   const exact = new Float64Array(rows * columns);
@@ -92,8 +105,8 @@ function products(
     for (let column = 0; column < columns; column += 1) {
       const gate = values[row * 2 * columns + column] as number;
       const up = values[row * 2 * columns + columns + column] as number;
-      exact[row * columns + column] = activate(SILU, gate, up);
-      const error = activationError(SILU, gate, up, 0, 0);
+      exact[row * columns + column] = activate(activation, gate, up);
+      const error = activationError(activation, gate, up, 0, 0);
       elements[row * columns + column] = Number.isFinite(error) ? error : 0;
     }
   }

@@ -6,9 +6,10 @@ import { requireOperand, requireType } from '../tensor/expect.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import type { OpDefinition, Operands } from './op.ts';
 import { wordsOf } from './shared/amax.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { rowGroups } from './shared/groups.ts';
 import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
 import { AMAX_FLOOR, FP8_FORMATS, type Fp8Format, groupRule, mxRule, requireChoice } from './shared/groups-rules.ts';
+import { asE8m0, asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import type { OutputRounding } from './shared/round-output.ts';
 import { type FloatSource, floatValues, type Rows, requireRows } from './shared/rows.ts';
 import { requireNormGroup } from './shared/rows-norm-groups.ts';
@@ -95,15 +96,9 @@ export const addRmsnormQuant: OpDefinition<AddRmsnormQuantParams, 'x' | 'w', 'y'
   },
   reference(params, operands) {
     const spec = addRmsnormQuant.plan(params, operands);
-    const { format, group, scaleType, residualRounding } = checked(params);
-    const source = sourceOf(params, operands);
-    const grid = rowGroups(source.rows, source.columns, group || source.columns);
-    const rule = scaleType === 'e8m0' ? mxRule('hip', format, 'RoundUp') : groupRule('hip', format);
-    const { codes, scales } = quantizeBlocks(rmsNorm(source), grid, rule, format);
-    const quantised = {
-      y: storedAs(spec.y, codes),
-      scale: storedAs(spec.scale, scaleType === 'e8m0' ? encodeArray('e8m0', scales) : scales),
-    };
+    const { residualRounding } = checked(params);
+    const source = addRmsnormSource(params, operands);
+    const quantised = quantise(spec, addRmsnormQuantisation(params, operands, source));
     if (spec.res_out === undefined) return quantised;
     const sums =
       residualRounding === 'truncate' ? upperHalves(source.x) : encodeArray(spec.res_out.type as FloatSource, source.x);
@@ -112,7 +107,7 @@ export const addRmsnormQuant: OpDefinition<AddRmsnormQuantParams, 'x' | 'w', 'y'
   bound(params, operands) {
     addRmsnormQuant.plan(params, operands);
     const { format, group, scaleType } = checked(params);
-    const normed = rmsNormBound(sourceOf(params, operands));
+    const normed = rmsNormBound(addRmsnormSource(params, operands));
     const limits = { group: group || normed.columns, floor: AMAX_FLOOR, format, limit: 'med3' } as const;
     return scaleType === 'e8m0' ? powerOfTwoQuantBound(normed, limits) : groupQuantBound(normed, limits);
   },
@@ -126,7 +121,25 @@ function scaleSpec({ group, scaleStore, scaleType }: Settings, rows: Rows): Tens
   return { name: 'scale', type: scaleType, layout, scaling: scaleType };
 }
 
-function sourceOf(params: AddRmsnormQuantParams, operands: Inputs): RmsNorm {
+/** The parts of a call that `plan` has checked. */
+export function addRmsnormQuantisation(
+  params: AddRmsnormQuantParams,
+  operands: Inputs,
+  source: RmsNorm = addRmsnormSource(params, operands),
+): Quantisation {
+  const { format, group, scaleType } = checked(params);
+  const e8m0 = scaleType === 'e8m0';
+  return {
+    values: rmsNorm(source),
+    grid: rowGroups(source.rows, source.columns, group || source.columns),
+    rule: e8m0 ? mxRule('hip', format, 'RoundUp') : groupRule('hip', format),
+    format,
+    storeScales: e8m0 ? asE8m0 : asTheyAre,
+  };
+}
+
+/** The rows to normalise: x, or the float32 sum of x and the residual. */
+export function addRmsnormSource(params: AddRmsnormQuantParams, operands: Inputs): RmsNorm {
   const { rows, columns } = requireRows(OP, operands, 'x');
   const { eps, gemmaNorm } = checked(params);
   const weight = floatValues(operands.w);

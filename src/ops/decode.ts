@@ -1,7 +1,7 @@
 import { decodeArray, type NarrowFormatName } from '../formats/decode.ts';
+import { elementBits } from '../formats/element-type.ts';
 import { FLOAT_FORMATS } from '../formats/facts.ts';
 import { unpackNibbles } from '../formats/pack.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { requireOperand, requireType } from '../tensor/expect.ts';
 import { asBytes, tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';

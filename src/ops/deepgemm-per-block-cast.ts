@@ -1,10 +1,10 @@
 import { rowMajor } from '../layout/plain.ts';
 import { requireRank } from '../tensor/expect.ts';
 import type { DeepgemmCastParams } from './deepgemm-per-token-cast.ts';
-import type { OpDefinition } from './op.ts';
-import { type BlockGrid, blocksAcross, blocksDown, quantizeBlocks } from './shared/groups.ts';
-import { storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { type BlockGrid, blocksAcross, blocksDown } from './shared/groups.ts';
 import { deepgemmRule } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireRows } from './shared/rows.ts';
 
 const OP = 'deepgemm_per_block_cast';
@@ -37,13 +37,21 @@ export const deepgemmPerBlockCast: OpDefinition<DeepgemmCastParams, 'x', 'y' | '
     };
   },
   reference(params, operands) {
-    const spec = deepgemmPerBlockCast.plan(params, operands);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const rule = deepgemmRule(params.ue8m0 === true);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), weightBlocks(rows, columns), rule, 'e4m3fn');
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(deepgemmPerBlockCast.plan(params, operands), perBlockCastQuantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function perBlockCastQuantisation(params: DeepgemmCastParams, operands: Operands<'x'>): Quantisation {
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: weightBlocks(rows, columns),
+    rule: deepgemmRule(params.ue8m0 === true),
+    format: 'e4m3fn',
+    storeScales: asTheyAre,
+  };
+}
 
 function weightBlocks(rows: number, columns: number): BlockGrid {
   return { rows, columns, blockRows: BLOCK, blockColumns: BLOCK };

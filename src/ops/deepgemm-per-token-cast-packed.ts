@@ -1,11 +1,11 @@
 import { rowMajor } from '../layout/plain.ts';
-import { DEEPGEMM_GROUP } from './deepgemm-per-token-cast.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import { DEEPGEMM_GROUP, perTokenCastQuantisation } from './deepgemm-per-token-cast.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { blocksAcross } from './shared/groups.ts';
+import { groupScaleLayout } from './shared/groups-output.ts';
 import { PACKED_SCALES, packScaleRows } from './shared/groups-packed-scale.ts';
-import { deepgemmRule } from './shared/groups-rules.ts';
-import { floatValues, requireRows } from './shared/rows.ts';
+import { type Quantisation, quantise } from './shared/quantisation.ts';
+import { requireRows } from './shared/rows.ts';
 
 const OP = 'deepgemm_per_token_cast_packed';
 
@@ -28,11 +28,15 @@ export const deepgemmPerTokenCastPacked: OpDefinition<object, 'x', 'y' | 'scale'
     };
   },
   reference(params, operands) {
-    const spec = deepgemmPerTokenCastPacked.plan(params, operands);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const grid = rowGroups(rows, columns, DEEPGEMM_GROUP);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, deepgemmRule(true), 'e4m3fn');
-    const words = packScaleRows(OP, 'scale', scales, Math.ceil(columns / DEEPGEMM_GROUP));
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, words) };
+    return quantise(
+      deepgemmPerTokenCastPacked.plan(params, operands),
+      perTokenCastPackedQuantisation(params, operands),
+    );
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function perTokenCastPackedQuantisation(_params: object, operands: Operands<'x'>): Quantisation {
+  const parts = perTokenCastQuantisation({ ue8m0: true }, operands);
+  return { ...parts, storeScales: (scales) => packScaleRows(OP, 'scale', scales, blocksAcross(parts.grid)) };
+}

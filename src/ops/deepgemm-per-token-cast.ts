@@ -1,8 +1,9 @@
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout } from './shared/groups-output.ts';
 import { deepgemmRule } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireRows } from './shared/rows.ts';
 
 const OP = 'deepgemm_per_token_cast';
@@ -34,11 +35,18 @@ export const deepgemmPerTokenCast: OpDefinition<DeepgemmCastParams, 'x', 'y' | '
     };
   },
   reference(params, operands) {
-    const spec = deepgemmPerTokenCast.plan(params, operands);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const grid = rowGroups(rows, columns, DEEPGEMM_GROUP);
-    const rule = deepgemmRule(params.ue8m0 === true);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, rule, 'e4m3fn');
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(deepgemmPerTokenCast.plan(params, operands), perTokenCastQuantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function perTokenCastQuantisation(params: DeepgemmCastParams, operands: Operands<'x'>): Quantisation {
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, DEEPGEMM_GROUP),
+    rule: deepgemmRule(params.ue8m0 === true),
+    format: 'e4m3fn',
+    storeScales: asTheyAre,
+  };
+}

@@ -1,10 +1,9 @@
-import { encodeArray } from '../formats/encode.ts';
-import { packNibbles } from '../formats/pack.ts';
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, requireEvenColumns, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, requireEvenColumns } from './shared/groups-output.ts';
 import { requireChoice, tritonMxfp4Rule } from './shared/groups-rules.ts';
+import { asE8m0, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireRows } from './shared/rows.ts';
 
 const OP = 'dynamic_mxfp4_quant';
@@ -45,17 +44,18 @@ export const dynamicMxfp4Quant: OpDefinition<DynamicMxfp4QuantParams, 'x', 'y' |
     };
   },
   reference(params, operands) {
-    const spec = dynamicMxfp4Quant.plan(params, operands);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const grid = rowGroups(rows, columns, BLOCK);
-    const options = { convention: 'aiter' } as const;
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, tritonMxfp4Rule(), 'e2m1', options);
-    return {
-      y: storedAs(spec.y, packNibbles(codes)),
-      scale: storedAs(
-        spec.scale,
-        encodeArray('e8m0', scales).map((byte) => Math.max(byte, SMALLEST_STORED)),
-      ),
-    };
+    return quantise(dynamicMxfp4Quant.plan(params, operands), dynamicMxfp4Quantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function dynamicMxfp4Quantisation(_params: DynamicMxfp4QuantParams, operands: Operands<'x'>): Quantisation {
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, BLOCK),
+    rule: tritonMxfp4Rule(),
+    format: 'e2m1',
+    storeScales: (scales) => asE8m0(scales).map((byte) => Math.max(byte, SMALLEST_STORED)),
+  };
+}

@@ -76,16 +76,17 @@ export const fp8GemmNt: OpDefinition<Fp8GemmNtParams, Input, 'y'> = {
   reference(params, operands) {
     const { y } = fp8GemmNt.plan(params, operands);
     const { out = 'bf16', math = 'exact' } = params;
-    const values = multiply(productOf(operands), COMBINE[math]);
+    const values = multiply(fp8GemmNtProduct(operands), COMBINE[math]);
     return { y: tensor(y.name, y.type, y.layout, roundedBytes(values, out, 'nearest-even')) };
   },
   bound(params, operands) {
     fp8GemmNt.plan(params, operands);
-    return { y: blockScaledBound(productOf(operands), 'nearest-even') };
+    return { y: blockScaledBound(fp8GemmNtProduct(operands), 'nearest-even') };
   },
 };
 
-function productOf(operands: Operands<Input>): BlockScaledProduct {
+/** The product that checked operands stand for. */
+export function fp8GemmNtProduct(operands: Operands<Input>): BlockScaledProduct {
   const { x, w, x_scale, w_scale } = operands;
   const [M = 0, K = 0] = x.layout.shape;
   const [N = 0] = w.layout.shape;

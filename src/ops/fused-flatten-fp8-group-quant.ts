@@ -2,9 +2,9 @@ import { OperandError } from '../errors.ts';
 import { formatFacts } from '../formats/facts.ts';
 import { rowMajor } from '../layout/plain.ts';
 import { requireRank } from '../tensor/expect.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, SCALE_STORES, type ScaleStore } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
   type Fp8Format,
@@ -13,6 +13,7 @@ import {
   tritonFloor,
   tritonRule,
 } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { type FloatSource, floatValues, type Rows, requireRows } from './shared/rows.ts';
 import { groupQuantBound, MIN_NORMAL } from './shared/rows-quant-bound.ts';
 
@@ -50,12 +51,7 @@ export const fusedFlattenFp8GroupQuant: OpDefinition<FusedFlattenFp8GroupQuantPa
     };
   },
   reference(params, operands) {
-    const spec = fusedFlattenFp8GroupQuant.plan(params, operands);
-    const { format, group } = checked(params);
-    const { rows, columns } = flattened(requireRows(OP, operands, 'x'), group);
-    const rule = tritonRule(formatFacts(format).max, tritonFloor(operands.x.type as FloatSource));
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), rowGroups(rows, columns, group), rule, format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(fusedFlattenFp8GroupQuant.plan(params, operands), flattenQuantisation(params, operands));
   },
   bound(params, operands) {
     fusedFlattenFp8GroupQuant.plan(params, operands);
@@ -77,6 +73,19 @@ export const fusedFlattenFp8GroupQuant: OpDefinition<FusedFlattenFp8GroupQuantPa
     });
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function flattenQuantisation(params: FusedFlattenFp8GroupQuantParams, operands: Operands<'x'>): Quantisation {
+  const { format, group } = checked(params);
+  const { rows, columns } = flattened(requireRows(OP, operands, 'x'), group);
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, group),
+    rule: tritonRule(formatFacts(format).max, tritonFloor(operands.x.type as FloatSource)),
+    format,
+    storeScales: asTheyAre,
+  };
+}
 
 function flattened(x: Rows, group: number): Rows {
   requireRank(OP, x.tensor, 3, 3, '[tokens, heads, head size]');

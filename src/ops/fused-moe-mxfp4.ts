@@ -60,14 +60,14 @@ export const fusedMoeMxfp4: OpDefinition<FusedMoeParams, FusedMoeInput, 'h' | 'y
   },
   reference(params, operands) {
     const { h, y } = fusedMoeMxfp4.plan(params, operands);
-    const { first, second } = stagesOf(params, operands);
+    const { first, second } = fusedStages(params, operands);
     const codes = encodeArray('bf16', firstStage(first));
-    const input = stageInput(params, decodeArray('bf16', codes), h.layout.shape.at(-1) ?? 1);
+    const input = fusedStageInput(params, decodeArray('bf16', codes), h.layout.shape.at(-1) ?? 1);
     return { h: storedAs(h, codes), y: storedAs(y, encodeArray('bf16', secondStage(second(input)))) };
   },
   bound(params, operands) {
     fusedMoeMxfp4.plan(params, operands);
-    const { first, second } = stagesOf(params, operands);
+    const { first, second } = fusedStages(params, operands);
     const h = firstStageBound(first);
     return { h, y: secondStageBound(second(uncertainH(params, h, first.product.weight.rows / 2))) };
   },
@@ -85,18 +85,18 @@ export function fusedMoeBoundGivenH(params: FusedMoeParams, operands: FusedMoeOp
   requireType(OP, h, 'bf16');
   requireShape(OP, h, layout.shape, 'T, topk, I');
   requireLayout(OP, h, layout);
-  const input = stageInput(params, decodeArray('bf16', asU16(h)), layout.shape.at(-1) ?? 1);
-  return secondStageBound(stagesOf(params, operands).second(input));
+  const input = fusedStageInput(params, decodeArray('bf16', asU16(h)), layout.shape.at(-1) ?? 1);
+  return secondStageBound(fusedStages(params, operands).second(input));
 }
 
-/** Both stages; the second from what it reads as h. */
-function stagesOf(
+/** Both stages of checked operands; the second from what it reads as h. */
+export function fusedStages(
   params: FusedMoeParams,
   operands: FusedMoeOperands,
 ): { readonly first: FirstStage; readonly second: (h: UncertainInput) => SecondStage } {
   const { w1, w2, tokens, topk, experts, hidden } = checkFusedMoe(OP, operands);
   const routed = { routes: routesByExpert(asI32(operands.topk_ids), experts), count: tokens * topk };
-  const input = stageInput(params, decodeArray('bf16', asU16(operands.x)), hidden);
+  const input = fusedStageInput(params, decodeArray('bf16', asU16(operands.x)), hidden);
   return {
     first: {
       product: { ...routed, input, rowOf: (route) => Math.floor(route / topk), weight: w1 },
@@ -110,8 +110,8 @@ function stagesOf(
   };
 }
 
-/** x or h as the multiplication reads it. */
-function stageInput(params: FusedMoeParams, bf16: Float32Array, columns: number): UncertainInput {
+/** x or h, bf16 [rows, columns], as the multiplication reads it. */
+export function fusedStageInput(params: FusedMoeParams, bf16: Float32Array, columns: number): UncertainInput {
   const scheme = moeScheme(OP, params);
   if (scheme === 'a16w4') return bf16Input(bf16, columns);
   return quantizedInput(bf16, columns, elementOf(scheme), moeQuantMode(OP, params));

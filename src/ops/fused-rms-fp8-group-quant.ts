@@ -3,7 +3,7 @@ import { formatFacts } from '../formats/facts.ts';
 import { rowMajor } from '../layout/plain.ts';
 import { requireShape } from '../tensor/expect.ts';
 import type { OpDefinition, Operands } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
+import { rowGroups } from './shared/groups.ts';
 import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
@@ -13,6 +13,7 @@ import {
   tritonFloor,
   tritonRule,
 } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { FLOAT_SOURCES, type FloatSource, floatValues, type Rows, requireRows } from './shared/rows.ts';
 import {
   requireBoth,
@@ -88,16 +89,12 @@ export const fusedRmsFp8GroupQuant: OpDefinition<
   },
   reference(params, operands) {
     const spec = fusedRmsFp8GroupQuant.plan(params, operands);
-    const { format, group } = checked(params);
-    const source = sourceOf(params, operands);
+    const source = fusedRmsSource(params, operands);
     const second = secondOf(params, operands);
-    const normed = rmsNorm(source);
-    const grid = rowGroups(source.rows, source.columns, group);
-    const { codes, scales } = quantizeBlocks(normed, grid, tritonRule(formatFacts(format).max), format);
+    const quantisation = fusedRmsQuantisation(params, operands, source);
     return {
-      y: storedAs(spec.y, codes),
-      scale: storedAs(spec.scale, scales),
-      norm: storedAs(spec.norm, encodeArray(spec.norm.type as FloatSource, normed)),
+      ...quantise(spec, quantisation),
+      norm: storedAs(spec.norm, encodeArray(spec.norm.type as FloatSource, quantisation.values)),
       res_out:
         operands.r === undefined
           ? storedAs(spec.res_out, operands.x.bytes)
@@ -110,7 +107,7 @@ export const fusedRmsFp8GroupQuant: OpDefinition<
   bound(params, operands) {
     fusedRmsFp8GroupQuant.plan(params, operands);
     const { format, group } = checked(params);
-    const normed = rmsNormBound(sourceOf(params, operands));
+    const normed = rmsNormBound(fusedRmsSource(params, operands));
     const limits = { group, floor: tritonFloor('f32'), format, limit: 'clamp' } as const;
     const second = secondOf(params, operands);
     return {
@@ -132,10 +129,26 @@ function secondRows(operands: Inputs, shape: readonly number[]): Rows | undefine
 }
 
 /** The rows to normalise: x, or the float32 sum of x and the residual. */
-function sourceOf(params: FusedRmsFp8GroupQuantParams, operands: Inputs): RmsNorm {
+export function fusedRmsSource(params: FusedRmsFp8GroupQuantParams, operands: Inputs): RmsNorm {
   const { rows, columns } = requireRows(OP, operands, 'x');
   const x = residualSum(operands.x, operands.r);
   return { rows, columns, x, weight: floatValues(operands.w), eps: checked(params).eps };
+}
+
+/** The parts of a call that `plan` has checked. */
+export function fusedRmsQuantisation(
+  params: FusedRmsFp8GroupQuantParams,
+  operands: Inputs,
+  source: RmsNorm = fusedRmsSource(params, operands),
+): Quantisation {
+  const { format, group } = checked(params);
+  return {
+    values: rmsNorm(source),
+    grid: rowGroups(source.rows, source.columns, group),
+    rule: tritonRule(formatFacts(format).max),
+    format,
+    storeScales: asTheyAre,
+  };
 }
 
 function secondOf(params: FusedRmsFp8GroupQuantParams, { x2, w2 }: Inputs): RmsNorm | undefined {

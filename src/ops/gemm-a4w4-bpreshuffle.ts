@@ -78,12 +78,12 @@ export const gemmA4w4Bpreshuffle: OpDefinition<GemmA4w4Params, Input, 'y'> = {
     const { y } = gemmA4w4Bpreshuffle.plan(params, operands);
     const { out, rounding } = gemmOutput(OP, params);
     // AMD's gfx950 kernels agree bit for bit with the exact sum rounded once.
-    const values = multiply(productOf(operands), COMBINE.exact);
+    const values = multiply(gemmA4w4Product(operands), COMBINE.exact);
     return { y: tensor(y.name, y.type, y.layout, roundedBytes(values, out, rounding)) };
   },
   bound(params, operands) {
     gemmA4w4Bpreshuffle.plan(params, operands);
-    return { y: blockScaledBound(productOf(operands), params.rounding ?? 'nearest-even') };
+    return { y: blockScaledBound(gemmA4w4Product(operands), params.rounding ?? 'nearest-even') };
   },
 };
 
@@ -94,7 +94,8 @@ function checkScale(scale: Tensor, rows: number, columns: number, meaning: strin
   requireLayout(OP, scale, shuffleScale([rows, columns]), `Permute it to shuffleScale([${rows}, ${columns}]).`);
 }
 
-function productOf(operands: Operands<Input>): BlockScaledProduct {
+/** The product that checked operands stand for. */
+export function gemmA4w4Product(operands: Operands<Input>): BlockScaledProduct {
   const { x, w, x_scale, w_scale } = operands;
   const [M = 0, K = 0] = x.layout.shape;
   const [N = 0] = w.layout.shape;

@@ -73,12 +73,12 @@ export const gemmA8w8Bpreshuffle: OpDefinition<GemmA8w8BpreshuffleParams, Input,
   reference(params, operands) {
     const { y } = gemmA8w8Bpreshuffle.plan(params, operands);
     const { out, rounding } = gemmOutput(OP, params);
-    const values = multiply(productOf(operands), ROW_SCALE_COMBINE[params.math ?? 'exact']);
+    const values = multiply(gemmA8w8BpreshuffleProduct(operands), ROW_SCALE_COMBINE[params.math ?? 'exact']);
     return { y: tensor(y.name, y.type, y.layout, roundedBytes(values, out, rounding)) };
   },
   bound(params, operands) {
     gemmA8w8Bpreshuffle.plan(params, operands);
-    return { y: blockScaledBound(productOf(operands), params.rounding ?? 'nearest-even') };
+    return { y: blockScaledBound(gemmA8w8BpreshuffleProduct(operands), params.rounding ?? 'nearest-even') };
   },
 };
 
@@ -121,8 +121,8 @@ function checkFeatureScale(scale: Tensor, N: number): void {
   requireLayout(OP, scale, rowMajor(shape));
 }
 
-/** The product as one block over all columns. */
-function productOf(operands: Operands<Input>): BlockScaledProduct {
+/** The product of checked operands, as one block over all columns. */
+export function gemmA8w8BpreshuffleProduct(operands: Operands<Input>): BlockScaledProduct {
   const { x, w, x_scale, w_scale } = operands;
   const [M = 0, K = 0] = x.layout.shape;
   const [N = 0, weightColumns = 0] = w.layout.shape;

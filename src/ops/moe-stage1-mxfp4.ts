@@ -42,10 +42,10 @@ export const moeStage1Mxfp4: OpDefinition<MoeStage1Params, Input, 'h', Optional>
   },
   reference(params, operands) {
     const { h } = moeStage1Mxfp4.plan(params, operands);
-    return { h: storedAs(h, encodeArray('bf16', firstStage(stageOf(params, operands)))) };
+    return { h: storedAs(h, encodeArray('bf16', firstStage(firstStageOf(params, operands)))) };
   },
   bound(params, operands) {
-    return { h: firstStageBound(stageOf(params, operands)) };
+    return { h: firstStageBound(firstStageOf(params, operands)) };
   },
 };
 
@@ -65,7 +65,8 @@ function checked(params: MoeStage1Params, operands: Operands<Input, Optional>): 
   return { w13, tokens, topk };
 }
 
-function stageOf(params: MoeStage1Params, operands: Operands<Input, Optional>): FirstStage {
+/** The stage of checked operands. */
+export function firstStageOf(params: MoeStage1Params, operands: Operands<Input, Optional>): FirstStage {
   const { w13: weight, tokens, topk } = checked(params, operands);
   return {
     product: {

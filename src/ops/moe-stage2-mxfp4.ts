@@ -41,10 +41,10 @@ export const moeStage2Mxfp4: OpDefinition<MoeStage2Params, Input, 'y', Optional>
   },
   reference(params, operands) {
     const { y } = moeStage2Mxfp4.plan(params, operands);
-    return { y: storedAs(y, encodeArray('bf16', secondStage(stageOf(params, operands)))) };
+    return { y: storedAs(y, encodeArray('bf16', secondStage(secondStageOf(params, operands)))) };
   },
   bound(params, operands) {
-    return { y: secondStageBound(stageOf(params, operands)) };
+    return { y: secondStageBound(secondStageOf(params, operands)) };
   },
 };
 
@@ -63,7 +63,8 @@ function checked(params: MoeStage2Params, operands: Operands<Input, Optional>): 
   return { w2, tokens, topk };
 }
 
-function stageOf(params: MoeStage2Params, operands: Operands<Input, Optional>): SecondStage {
+/** The stage of checked operands. */
+export function secondStageOf(params: MoeStage2Params, operands: Operands<Input, Optional>): SecondStage {
   const { w2: weight, tokens, topk } = checked(params, operands);
   return {
     product: {

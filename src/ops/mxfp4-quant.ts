@@ -1,11 +1,10 @@
-import { encodeArray } from '../formats/encode.ts';
 import { MX_SCALE_MODES, type MxScaleMode } from '../formats/mx-scale.ts';
-import { packNibbles } from '../formats/pack.ts';
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout } from './shared/groups-output.ts';
 import { mxRule, ROW_MATHS, type RowMath, requireChoice } from './shared/groups-rules.ts';
+import { asE8m0, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireColumnsMultipleOf, requireRows } from './shared/rows.ts';
 
 const OP = 'mxfp4_quant';
@@ -40,15 +39,22 @@ export const mxfp4Quant: OpDefinition<Mxfp4QuantParams, 'x', 'y' | 'scale'> = {
     };
   },
   reference(params, operands) {
-    const spec = mxfp4Quant.plan(params, operands);
-    const { mode, math } = checked(params);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const rule = mxRule(math, 'e2m1', mode);
-    const grid = rowGroups(rows, columns, BLOCK);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, rule, 'e2m1', { convention: 'aiter' });
-    return { y: storedAs(spec.y, packNibbles(codes)), scale: storedAs(spec.scale, encodeArray('e8m0', scales)) };
+    return quantise(mxfp4Quant.plan(params, operands), mxfp4Quantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function mxfp4Quantisation(params: Mxfp4QuantParams, operands: Operands<'x'>): Quantisation {
+  const { mode, math } = checked(params);
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, BLOCK),
+    rule: mxRule(math, 'e2m1', mode),
+    format: 'e2m1',
+    storeScales: asE8m0,
+  };
+}
 
 function checked(params: Mxfp4QuantParams): { readonly mode: MxScaleMode; readonly math: RowMath } {
   return {

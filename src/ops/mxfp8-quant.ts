@@ -1,10 +1,10 @@
-import { encodeArray } from '../formats/encode.ts';
 import { MX_SCALE_MODES, type MxScaleMode } from '../formats/mx-scale.ts';
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout } from './shared/groups-output.ts';
 import { FP8_FORMATS, type Fp8Format, mxRule, ROW_MATHS, type RowMath, requireChoice } from './shared/groups-rules.ts';
+import { asE8m0, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireColumnsMultipleOf, requireRows } from './shared/rows.ts';
 
 const OP = 'mxfp8_quant';
@@ -41,14 +41,22 @@ export const mxfp8Quant: OpDefinition<Mxfp8QuantParams, 'x', 'y' | 'scale'> = {
     };
   },
   reference(params, operands) {
-    const spec = mxfp8Quant.plan(params, operands);
-    const { format, mode, math } = checked(params);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const rule = mxRule(math, format, mode);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), rowGroups(rows, columns, BLOCK), rule, format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, encodeArray('e8m0', scales)) };
+    return quantise(mxfp8Quant.plan(params, operands), mxfp8Quantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function mxfp8Quantisation(params: Mxfp8QuantParams, operands: Operands<'x'>): Quantisation {
+  const { format, mode, math } = checked(params);
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, BLOCK),
+    rule: mxRule(math, format, mode),
+    format,
+    storeScales: asE8m0,
+  };
+}
 
 function checked(params: Mxfp8QuantParams): {
   readonly format: Fp8Format;

@@ -1,7 +1,7 @@
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { groupScaleLayout, SCALE_STORES, type ScaleStore, storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
+import { groupScaleLayout, SCALE_STORES, type ScaleStore } from './shared/groups-output.ts';
 import {
   FP8_FORMATS,
   type Fp8Format,
@@ -11,6 +11,7 @@ import {
   requireChoice,
   requireCount,
 } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireColumnsMultipleOf, requireRows } from './shared/rows.ts';
 
 const OP = 'per_1x128_quant';
@@ -52,14 +53,22 @@ export const per1x128Quant: OpDefinition<Per1x128QuantParams, 'x', 'y' | 'scale'
     };
   },
   reference(params, operands) {
-    const spec = per1x128Quant.plan(params, operands);
-    const { format, group, math } = checked(params);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const grid = rowGroups(rows, columns, group);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, groupRule(math, format), format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(per1x128Quant.plan(params, operands), per1x128Quantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function per1x128Quantisation(params: Per1x128QuantParams, operands: Operands<'x'>): Quantisation {
+  const { format, group, math } = checked(params);
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, group),
+    rule: groupRule(math, format),
+    format,
+    storeScales: asTheyAre,
+  };
+}
 
 function checked(params: Per1x128QuantParams): Required<Per1x128QuantParams> {
   const format = requireChoice(OP, 'format', params.format ?? 'e4m3fn', FP8_FORMATS);

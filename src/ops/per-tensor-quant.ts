@@ -1,8 +1,7 @@
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks } from './shared/groups.ts';
-import { storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
 import { FP8_FORMATS, type Fp8Format, ROW_MATHS, type RowMath, requireChoice, rowRule } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireRows } from './shared/rows.ts';
 
 const OP = 'per_tensor_quant';
@@ -30,14 +29,22 @@ export const perTensorQuant: OpDefinition<PerTensorQuantParams, 'x', 'y' | 'scal
     };
   },
   reference(params, operands) {
-    const spec = perTensorQuant.plan(params, operands);
-    const { format, math } = checked(params);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const grid = { rows, columns, blockRows: rows, blockColumns: columns };
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), grid, rowRule(math, format), format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(perTensorQuant.plan(params, operands), perTensorQuantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function perTensorQuantisation(params: PerTensorQuantParams, operands: Operands<'x'>): Quantisation {
+  const { format, math } = checked(params);
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: { rows, columns, blockRows: rows, blockColumns: columns },
+    rule: rowRule(math, format),
+    format,
+    storeScales: asTheyAre,
+  };
+}
 
 function checked(params: PerTensorQuantParams): { readonly format: Fp8Format; readonly math: RowMath } {
   return {

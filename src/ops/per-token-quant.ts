@@ -1,8 +1,8 @@
 import { rowMajor } from '../layout/plain.ts';
-import type { OpDefinition } from './op.ts';
-import { quantizeBlocks, rowGroups } from './shared/groups.ts';
-import { storedAs } from './shared/groups-output.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { rowGroups } from './shared/groups.ts';
 import { FP8_FORMATS, type Fp8Format, ROW_MATHS, type RowMath, requireChoice, rowRule } from './shared/groups-rules.ts';
+import { asTheyAre, type Quantisation, quantise } from './shared/quantisation.ts';
 import { floatValues, requireRows } from './shared/rows.ts';
 
 const OP = 'per_token_quant';
@@ -31,14 +31,22 @@ export const perTokenQuant: OpDefinition<PerTokenQuantParams, 'x', 'y' | 'scale'
     };
   },
   reference(params, operands) {
-    const spec = perTokenQuant.plan(params, operands);
-    const { format, math } = checked(params);
-    const { rows, columns } = requireRows(OP, operands, 'x');
-    const rule = rowRule(math, format, columns);
-    const { codes, scales } = quantizeBlocks(floatValues(operands.x), rowGroups(rows, columns, columns), rule, format);
-    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
+    return quantise(perTokenQuant.plan(params, operands), perTokenQuantisation(params, operands));
   },
 };
+
+/** The parts of a call that `plan` has checked. */
+export function perTokenQuantisation(params: PerTokenQuantParams, operands: Operands<'x'>): Quantisation {
+  const { format, math } = checked(params);
+  const { rows, columns } = requireRows(OP, operands, 'x');
+  return {
+    values: floatValues(operands.x),
+    grid: rowGroups(rows, columns, columns),
+    rule: rowRule(math, format, columns),
+    format,
+    storeScales: asTheyAre,
+  };
+}
 
 function checked(params: PerTokenQuantParams): { readonly format: Fp8Format; readonly math: RowMath } {
   return {

@@ -1,7 +1,7 @@
 import { OperandError, ParameterError } from '../errors.ts';
+import { elementBits } from '../formats/element-type.ts';
 import type { Layout } from '../layout/layout.ts';
 import { permute as permuteBytes } from '../layout/permute.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { requireOperand } from '../tensor/expect.ts';
 import { tensor } from '../tensor/make.ts';
 import type { OpDefinition, Operands } from './op.ts';

@@ -5,8 +5,8 @@ import { rowMajor } from '../layout/plain.ts';
 import { requireLayout, requireOperand, requireRank, requireShape, requireType } from '../tensor/expect.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asF32, asU8 } from '../tensor/views.ts';
-import type { OpDefinition } from './op.ts';
-import { type BlockGrid, quantizeBlocks } from './shared/groups.ts';
+import type { OpDefinition, Operands } from './op.ts';
+import { type BlockGrid, type BlockRule, type QuantizedBlocks, quantizeBlocks } from './shared/groups.ts';
 import { storedAs } from './shared/groups-output.ts';
 import { deepgemmRule } from './shared/groups-rules.ts';
 
@@ -47,28 +47,43 @@ export const requantWeightUe8m0: OpDefinition<object, 'w' | 'scale', 'y' | 'scal
   },
   reference(params, operands) {
     const spec = requantWeightUe8m0.plan(params, operands);
-    const { experts, n, k, rowBlocks, groups } = requantSizes(operands);
-    const [codes, scales] = [asU8(operands.w), asF32(operands.scale)];
-    const y = new Uint8Array(codes.length);
-    const out = new Float32Array(scales.length);
-    const grid: BlockGrid = { rows: n, columns: k, blockRows: REQUANT_BLOCK, blockColumns: REQUANT_BLOCK };
-    for (let expert = 0; expert < experts; expert += 1) {
-      const [at, scaleAt] = [expert * n * k, expert * rowBlocks * groups];
-      const values = dequantised(
-        codes.subarray(at, at + n * k),
-        scales.subarray(scaleAt, scaleAt + rowBlocks * groups),
-        k,
-        groups,
-      );
-      const quantised = quantizeBlocks(values, grid, deepgemmRule(true), 'e4m3fn');
-      y.set(quantised.codes, at);
-      out.set(quantised.scales, scaleAt);
-    }
-    return { y: storedAs(spec.y, y), scale: storedAs(spec.scale, out) };
+    const { codes, scales } = requantised(operands, ARITHMETIC);
+    return { y: storedAs(spec.y, codes), scale: storedAs(spec.scale, scales) };
   },
 };
 
-/** `bf16(w * scale)`, rounded to float32 and then to bf16, as float32 values. */
+/** What a requantisation may do in more than one way. */
+export interface RequantArithmetic {
+  readonly rule: BlockRule;
+  /** Round dequantised weights to bf16. */
+  readonly throughBf16: boolean;
+}
+
+const ARITHMETIC: RequantArithmetic = { rule: deepgemmRule(true), throughBf16: true };
+
+/** New codes and scales of operands that `plan` has checked. */
+export function requantised(
+  operands: Operands<'w' | 'scale'>,
+  { rule, throughBf16 }: RequantArithmetic,
+): QuantizedBlocks {
+  const { experts, n, k, rowBlocks, groups } = requantSizes(operands);
+  const [given, givenScales] = [asU8(operands.w), asF32(operands.scale)];
+  const codes = new Uint8Array(given.length);
+  const scales = new Float32Array(givenScales.length);
+  const grid: BlockGrid = { rows: n, columns: k, blockRows: REQUANT_BLOCK, blockColumns: REQUANT_BLOCK };
+  for (let expert = 0; expert < experts; expert += 1) {
+    const [at, scaleAt] = [expert * n * k, expert * rowBlocks * groups];
+    const own = givenScales.subarray(scaleAt, scaleAt + rowBlocks * groups);
+    const exact = dequantised(given.subarray(at, at + n * k), own, k, groups);
+    const values = throughBf16 ? decodeArray('bf16', encodeArray('bf16', exact)) : exact;
+    const quantised = quantizeBlocks(values, grid, rule, 'e4m3fn');
+    codes.set(quantised.codes, at);
+    scales.set(quantised.scales, scaleAt);
+  }
+  return { codes, scales };
+}
+
+/** `w * scale` in float32. */
 function dequantised(codes: Uint8Array, scales: Float32Array, k: number, groups: number): Float32Array {
   const values = decodeArray('e4m3fn', codes);
   for (let index = 0; index < values.length; index += 1) {
@@ -76,7 +91,7 @@ function dequantised(codes: Uint8Array, scales: Float32Array, k: number, groups:
     const scale = scales[Math.floor(row / REQUANT_BLOCK) * groups + Math.floor(column / REQUANT_BLOCK)] as number;
     values[index] = (values[index] as number) * scale;
   }
-  return decodeArray('bf16', encodeArray('bf16', values));
+  return values;
 }
 
 /** @throws OperandError, LayoutMismatchError */

@@ -94,17 +94,25 @@ function route(params: TopkSoftmaxParams, operands: Operands<'logits'>): Routing
     const kept = largest(row, topk);
     const members = order === 'softmax-topk' && !renormalize ? row : kept.map((expert) => row[expert] as number);
     const top = row[kept[0] as number] as number;
-    let sum = 0;
-    for (const logit of members) sum += Math.exp(logit - top);
+    const weights = softmaxAmong(
+      kept.map((expert) => row[expert] as number),
+      members,
+      top,
+    );
     kept.forEach((expert, slot) => {
       const index = token * topk + slot;
-      const logit = row[expert] as number;
       ids[index] = expert;
-      exact[index] = Math.exp(logit - top) / sum;
-      error[index] = weightError(exact[index] as number, logit - top, experts);
+      exact[index] = weights[slot] as number;
+      error[index] = weightError(exact[index] as number, (row[expert] as number) - top, experts);
     });
   }
   return { ids, exact, error };
+}
+
+/** Softmax weights of some logits among `members`; `top`, the largest of all, is subtracted first. */
+export function softmaxAmong(logits: ArrayLike<number>, members: ArrayLike<number>, top: number): readonly number[] {
+  const sum = Array.from(members).reduce((total, logit) => total + Math.exp(logit - top), 0);
+  return Array.from(logits, (logit) => Math.exp(logit - top) / sum);
 }
 
 /** Indices of the largest logits, largest first; NaN before all numbers, equal ones by index. */

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { decodeTable } from '../../src/formats/decode.ts';
+import { type ElementType, elementBits } from '../../src/formats/element-type.ts';
 import { f32FromBits } from '../../src/formats/f32.ts';
 import { roundTo } from '../../src/golden/codes.ts';
 import type { Layout } from '../../src/layout/layout.ts';
 import { permute } from '../../src/layout/permute.ts';
 import { rowMajor } from '../../src/layout/plain.ts';
 import type { ErrorBound } from '../../src/ops/op.ts';
-import { type ElementType, elementBits } from '../../src/tensor/element-type.ts';
 import { tensor } from '../../src/tensor/make.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { asF32, asU16 } from '../../src/tensor/views.ts';

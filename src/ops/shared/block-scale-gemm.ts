@@ -112,16 +112,20 @@ export function blockScaleGemmReference(
   spec: TensorSpec,
 ): Tensor {
   const { out = 'bf16', math = 'exact', rounding = 'nearest-even' } = params;
-  const y = multiply(productOf(params, operands), COMBINE[math]);
+  const y = multiply(blockScaleGemmProduct(params, operands), COMBINE[math]);
   return tensor(spec.name, spec.type, spec.layout, roundedBytes(y, out, rounding));
 }
 
 /** What any correct float32 kernel may return. The operands have passed the checks. */
 export function blockScaleGemmBound(params: BlockScaleGemmParams, operands: Operands<BlockScaleGemmInput>): ErrorBound {
-  return blockScaledBound(productOf(params, operands), params.rounding ?? 'nearest-even');
+  return blockScaledBound(blockScaleGemmProduct(params, operands), params.rounding ?? 'nearest-even');
 }
 
-function productOf(params: BlockScaleGemmParams, operands: Operands<BlockScaleGemmInput>): BlockScaledProduct {
+/** The product that checked operands stand for. */
+export function blockScaleGemmProduct(
+  params: BlockScaleGemmParams,
+  operands: Operands<BlockScaleGemmInput>,
+): BlockScaledProduct {
   const { x, w, x_scale, w_scale } = operands;
   const [blockN = 128, blockK = 128] = params.block ?? [];
   const [M = 0, K = 0] = x.layout.shape;

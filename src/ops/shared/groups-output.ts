@@ -1,9 +1,9 @@
 import { OperandError } from '../../errors.ts';
+import { elementBits } from '../../formats/element-type.ts';
 import { scaleColumnMajor, scaleTmaAligned, scaleTransposedView } from '../../layout/activation-scale.ts';
 import type { Layout } from '../../layout/layout.ts';
 import { permute } from '../../layout/permute.ts';
 import { rowMajor } from '../../layout/plain.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { asBytes, tensor } from '../../tensor/make.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import type { Rows } from './rows.ts';

@@ -65,7 +65,19 @@ export function quantizeBlocks(
   format: CodeFormat,
   options: EncodeOptions = {},
 ): QuantizedBlocks {
-  const { scales, steps, hasNaN } = scaleBlocks(wordsOf(values), grid, rule);
+  const scaled = scaleBlocks(values, grid, rule);
+  const codes = encodeBlocks(values, grid, rule, scaled, (part, out) => encodeArray(format, part, options, out));
+  return { codes, scales: scaled.scales };
+}
+
+/** Combines every element with the step of its block, limits it, and encodes it: the second half of `quantizeBlocks`. */
+export function encodeBlocks(
+  values: Float32Array,
+  grid: BlockGrid,
+  rule: BlockRule,
+  { steps, hasNaN }: BlockScales,
+  encode: (scaled: Float32Array, codes: Uint8Array) => void,
+): Uint8Array {
   const { rows, columns, blockRows, blockColumns } = grid;
   const across = blocksAcross(grid);
   const codes = new Uint8Array(rows * columns);
@@ -83,19 +95,22 @@ export function quantizeBlocks(
         if (hasNaN[block] === 1) canonicalizeNaNs(scaled, at + column, at + column + to - from);
       }
     }
-    encodeArray(format, scaled.subarray(0, count), options, codes.subarray(origin, origin + count));
+    encode(scaled.subarray(0, count), codes.subarray(origin, origin + count));
   }
-  return { codes, scales };
+  return codes;
 }
 
-interface BlockScales {
+/** What the elements of every block are combined with, one entry a block, row-major. */
+export interface BlockScales {
   readonly scales: Float32Array;
   readonly steps: Float32Array;
   /** 1 where scaling the block may give NaNs. */
   readonly hasNaN: Uint8Array;
 }
 
-function scaleBlocks(words: Uint32Array, grid: BlockGrid, rule: BlockRule): BlockScales {
+/** The scales of all blocks: the first half of `quantizeBlocks`. */
+export function scaleBlocks(values: Float32Array, grid: BlockGrid, rule: BlockRule): BlockScales {
+  const words = wordsOf(values);
   const { rows, columns, blockRows, blockColumns } = grid;
   const across = blocksAcross(grid);
   const count = across * blocksDown(grid);

@@ -31,8 +31,11 @@ export function firstStageBound({ product, activation }: FirstStage): ErrorBound
   return settled(exact, error);
 }
 
-/** Applies a function of the indices of gate and up to every element of h. */
-function activated({ weight, routes, count }: Product, compute: (gate: number, up: number) => number): Float64Array {
+/** Applies a function of the indices of gate and up sums to every element of h [T * topk, I]. */
+export function activated(
+  { weight, routes, count }: Product,
+  compute: (gate: number, up: number) => number,
+): Float64Array {
   const inter = weight.rows / 2;
   const h = new Float64Array(count * inter);
   for (const route of routes.flat()) {
@@ -71,8 +74,8 @@ export function secondStageBound(stage: SecondStage): ErrorBound {
   return settled(exact, error);
 }
 
-/** `sum_s term(topk_weights[t, s], index of [t, s, n], route)`, dropped routes left out. */
-function weighted(
+/** `sum_s term(topk_weights[t, s], index of [t, s, n], route)`, dropped routes left out: y [T, H]. */
+export function weighted(
   { product, topk, topkWeights }: SecondStage,
   term: (weight: number, at: number, route: number) => number,
 ): Float64Array {

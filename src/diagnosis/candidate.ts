@@ -6,6 +6,8 @@ import type { Hypothesis, MistakenCall } from './hypothesis.ts';
 /** One way in which a call may have gone wrong: a variant of one hypothesis, or of two at once. */
 export interface Candidate {
   readonly mistakes: readonly Mistake[];
+  /** The call without them. */
+  readonly given: KernelCall;
   readonly call: MistakenCall;
 }
 
@@ -17,19 +19,25 @@ export interface Mistake {
 
 /** The ways of one hypothesis that this call takes. */
 export function candidatesOf(hypothesis: Hypothesis, call: KernelCall): readonly Candidate[] {
-  return hypothesis.variants(call).flatMap(({ detail, make }) => {
-    try {
-      return [{ mistakes: [{ hypothesis, detail }], call: keepingUnchanged(call, make()) }];
-    } catch (error) {
-      // A shape that a wrong layout does not take cannot have gone wrong this way.
-      if (error instanceof PreshuffleError) return [];
-      throw error;
-    }
+  return (unlessRejected(() => hypothesis.variants(call)) ?? []).flatMap(({ detail, make }) => {
+    const made = unlessRejected(make);
+    if (made === undefined) return [];
+    return [{ mistakes: [{ hypothesis, detail }], given: call, call: keepingUnchanged(call, made) }];
   });
 }
 
+/** A shape that a wrong layout does not take cannot have gone wrong that way. */
+export function unlessRejected<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof PreshuffleError) return undefined;
+    throw error;
+  }
+}
+
 /** Operands that a mistake has rewritten with the bytes they had are the operands given: only what differs counts as changed. */
-function keepingUnchanged(given: KernelCall, mistaken: MistakenCall): MistakenCall {
+export function keepingUnchanged(given: KernelCall, mistaken: MistakenCall): MistakenCall {
   const operands = { ...mistaken.operands };
   for (const [name, operand] of Object.entries(mistaken.operands)) {
     const own = given.operands[name];
@@ -50,9 +58,11 @@ function sameTensor(a: Tensor, b: Tensor): boolean {
 
 /**
  * Two mistakes at once, where they meet in nothing: different operands, one of them in the parameters, in arithmetic or afterwards.
- * @returns undefined where both change the same part
+ * @returns undefined where both change the same part, or were made from different calls
  */
-export function combine(given: KernelCall, a: Candidate, b: Candidate): Candidate | undefined {
+export function combine(a: Candidate, b: Candidate): Candidate | undefined {
+  const { given } = a;
+  if (given !== b.given) return undefined;
   const operands = { ...given.operands };
   for (const name of Object.keys(operands)) {
     const [one, two] = [a.call.operands[name], b.call.operands[name]];
@@ -68,6 +78,7 @@ export function combine(given: KernelCall, a: Candidate, b: Candidate): Candidat
   const [compute, finish] = [one.compute ?? two.compute, one.finish ?? two.finish];
   return {
     mistakes: [...a.mistakes, ...b.mistakes],
+    given,
     call: {
       op: given.op,
       params: one.params === given.params ? two.params : one.params,
@@ -79,7 +90,7 @@ export function combine(given: KernelCall, a: Candidate, b: Candidate): Candidat
 }
 
 /** The parts that a mistake changes: names of operands, `parameters`, `arithmetic`, `outputs`. */
-export function changedParts(given: KernelCall, { call }: Candidate): readonly string[] {
+export function changedParts({ given, call }: Candidate): readonly string[] {
   const operands = Object.keys(given.operands).filter((name) => call.operands[name] !== given.operands[name]);
   return [
     ...operands,

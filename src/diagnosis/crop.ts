@@ -53,8 +53,18 @@ export function cropCall(call: KernelCall, window: OutputWindow): KernelCall | u
   return { ...call, operands };
 }
 
+/** Most mistakes leave most operands alone, and pairs of mistakes consist of operands that were cut down before. */
+const cropped = new WeakMap<OutputWindow, WeakMap<Tensor, Tensor | undefined>>();
+
 function cropOperand(given: Tensor, follows: Follows, window: OutputWindow): Tensor | undefined {
   if (follows === 'nothing') return given;
+  const known = cropped.get(window) ?? new WeakMap<Tensor, Tensor | undefined>();
+  cropped.set(window, known);
+  if (!known.has(given)) known.set(given, croppedOperand(given, follows, window));
+  return known.get(given);
+}
+
+function croppedOperand(given: Tensor, follows: Follows, window: OutputWindow): Tensor | undefined {
   if (follows === 'rows') return window.rows.length === window.rowCount ? given : takeRows(given, window.rows);
   if (window.columns.length === window.columnCount) return given;
   const [rows = 1] = given.layout.shape;
@@ -75,8 +85,12 @@ export function withoutIdleExperts(call: KernelCall): KernelCall {
   const experts = call.operands[weights[0] ?? '']?.layout.shape[0] ?? 0;
   if (ids === undefined || experts === 0) return call;
   const routes = asI32(ids);
-  const busy = [...new Set(routes)].filter((id) => id >= 0 && id < experts).sort((a, b) => a - b);
-  if (busy.length === 0 || busy.length === experts) return call;
+  const used = new Set([...routes].filter((id) => id >= 0 && id < experts));
+  // No token can have more experts than there are.
+  const topk = ids.layout.shape.at(-1) ?? 1;
+  for (let id = 0; used.size < Math.min(topk, experts); id += 1) used.add(id);
+  const busy = [...used].sort((a, b) => a - b);
+  if (busy.length === experts) return call;
   const renumbered = routes.map((id) => (busy.includes(id) ? busy.indexOf(id) : -1));
   const operands: Record<string, Tensor> = {
     ...call.operands,
@@ -90,6 +104,17 @@ export function withoutIdleExperts(call: KernelCall): KernelCall {
     operands[name] = taken;
   }
   return { ...call, operands };
+}
+
+/** A mixture of experts for some of its tokens: the others go nowhere, and the experts that only they need are left out. */
+export function onlyRows(call: KernelCall, rows: readonly number[]): KernelCall {
+  const { topk_ids: ids } = call.operands;
+  if (ids === undefined) return call;
+  const topk = ids.layout.shape.at(-1) ?? 1;
+  const kept = new Set(rows);
+  const routes = asI32(ids).map((id, route) => (kept.has(Math.floor(route / topk)) ? id : -1));
+  const operands = { ...call.operands, topk_ids: tensor(ids.name, ids.type, ids.layout, asBytes(routes)) };
+  return withoutIdleExperts({ ...call, operands });
 }
 
 /** Scales are stacked experts in their rows where they are shuffled. */

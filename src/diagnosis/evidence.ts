@@ -1,10 +1,11 @@
+import { type ElementType, elementBits, isIntegerType } from '../formats/element-type.ts';
 import { formatFacts, isFloatFormat } from '../formats/facts.ts';
 import { elementReader } from '../golden/codes.ts';
 import { logicalIndexer } from '../golden/logical-index.ts';
 import type { KernelCall, NamedTensors } from '../ops/kernel-call.ts';
 import { definitionOf } from '../ops/registry.ts';
-import { type ElementType, elementBits, isIntegerType } from '../tensor/element-type.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { COLUMN_BLOCK } from './crop.ts';
 
 /** How well a prediction agrees with what was observed, over the elements that were looked at. */
 export interface Evidence {
@@ -77,17 +78,21 @@ export function agreement(call: KernelCall, predicted: Observed, actual: Observe
     const width = Math.max(1, part.tensor.layout.shape.at(-1) ?? 1);
     const allowed = allowance(call, type);
     for (let row = part.start; row < part.end; row += width) {
-      const end = Math.min(part.end, row + width);
-      const typical = allowed.floor === 0 ? 0 : allowed.floor * rootMeanSquare(predicted.values, row, end);
-      for (let index = row; index < end; index += 1) {
-        const want = predicted.values[index] as number;
-        const got = actual.values[index] as number;
-        if (sameType && predicted.codes[index] === actual.codes[index]) marks[index] = 2;
-        else if (Number.isNaN(want) || Number.isNaN(got))
-          marks[index] = Number.isNaN(want) && Number.isNaN(got) ? 2 : 0;
-        else if (want === got) marks[index] = sameType ? 1 : 2;
-        else if (Math.abs(want - got) <= allowed.units * unit(type, Math.max(Math.abs(want), typical)))
-          marks[index] = 1;
+      const rowEnd = Math.min(part.end, row + width);
+      // Columns that share scales are alike in size; whole rows need not be.
+      for (let start = row; start < rowEnd; start += COLUMN_BLOCK) {
+        const end = Math.min(rowEnd, start + COLUMN_BLOCK);
+        const typical = allowed.floor === 0 ? 0 : allowed.floor * rootMeanSquare(predicted.values, start, end);
+        for (let index = start; index < end; index += 1) {
+          const want = predicted.values[index] as number;
+          const got = actual.values[index] as number;
+          if (sameType && predicted.codes[index] === actual.codes[index]) marks[index] = 2;
+          else if (Number.isNaN(want) || Number.isNaN(got))
+            marks[index] = Number.isNaN(want) && Number.isNaN(got) ? 2 : 0;
+          else if (want === got) marks[index] = sameType ? 1 : 2;
+          else if (isNear(Math.abs(want - got), allowed.units, type, Math.max(Math.abs(want), typical)))
+            marks[index] = 1;
+        }
       }
     }
   }
@@ -129,22 +134,28 @@ function allowance(call: KernelCall, type: ElementType): Allowance {
   const exact = definitionOf(call.op).bound === undefined;
   if (elementBits(type) <= 8) return exact ? EXACT : { units: 1, floor: 0 };
   if (exact) return { units: 2, floor: 0 };
-  const { scheme } = call.params as { readonly scheme?: string };
-  if (call.op === 'fused_moe_mxfp4' && scheme !== undefined) return REQUANTISED[scheme] ?? { units: 2, floor: 1 / 4 };
-  return { units: 2, floor: 1 / 4 };
+  if (call.op !== 'fused_moe_mxfp4') return { units: 2, floor: 1 / 32 };
+  // Between the stages lies a rounding to bf16, and in some schemes a quantisation.
+  const { scheme = 'a16w4' } = call.params as { readonly scheme?: string };
+  return REQUANTISED[scheme] ?? { units: 2, floor: 1 / 4 };
 }
 
 /** Fraction bits that count: sums in float32 lose some of theirs, and in float64 references are no better. */
 const FRACTION_BITS = { f64: 14, f32: 14, f16: 10, bf16: 7 } as const;
 
-/** One unit in the last place at a value. */
-function unit(type: ElementType, value: number): number {
-  if (value === 0 || !Number.isFinite(value)) return 0;
-  const exponent = Math.floor(Math.log2(value));
-  if (type === 'f64' || type === 'f32' || type === 'f16' || type === 'bf16')
-    return 2 ** (exponent - FRACTION_BITS[type]);
-  if (!isFloatFormat(type)) return 0;
-  return 2 ** (exponent - formatFacts(type).mantissaBits);
+/** Whether a difference is at most some units in the last place at a value. */
+function isNear(difference: number, units: number, type: ElementType, value: number): boolean {
+  if (units === 0 || value === 0 || !Number.isFinite(value)) return false;
+  const bits = fractionBits(type);
+  // A unit lies between half of this and this; nearly always that is enough.
+  const most = units * value * 2 ** -bits;
+  if (difference > most) return false;
+  return difference <= most / 2 || difference <= units * 2 ** (Math.floor(Math.log2(value)) - bits);
+}
+
+function fractionBits(type: ElementType): number {
+  if (type === 'f64' || type === 'f32' || type === 'f16' || type === 'bf16') return FRACTION_BITS[type];
+  return isFloatFormat(type) ? formatFacts(type).mantissaBits : 0;
 }
 
 function narrower(a: ElementType, b: ElementType): ElementType {

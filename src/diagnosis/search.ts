@@ -1,11 +1,12 @@
-import { PreshuffleError } from '../errors.ts';
 import type { KernelCall, NamedTensors } from '../ops/kernel-call.ts';
-import { type Candidate, candidatesOf, changedParts, combine } from './candidate.ts';
+import { type Candidate, candidatesOf, changedParts, combine, unlessRejected } from './candidate.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import { agreement, type Evidence, evidenceOf, type Observed, observe } from './evidence.ts';
-import type { Hypothesis, MistakenCall, OutputWindow } from './hypothesis.ts';
+import type { Hypothesis, OutputWindow } from './hypothesis.ts';
+import { originsOf } from './origins.ts';
 import { cutOutputs, predict } from './predict.ts';
 
-/** Outputs that a search has to explain, seen through a window. */
+/** Outputs that a search has to explain. */
 export interface Target {
   readonly call: KernelCall;
   /** Whole outputs. */
@@ -39,24 +40,20 @@ export function sampleOf({ call, outputs, names }: Target, window: OutputWindow)
  * @returns undefined where the mistaken call cannot be computed
  */
 export function tryCandidate({ call, names }: Target, sample: Sample, candidate: Candidate): Finding | undefined {
-  const predicted = predictOrNothing(candidate.call, sample.window, names);
+  const predicted = unlessRejected(() => observe(predict(candidate.call, sample.window), names));
   if (predicted === undefined) return undefined;
   const evidence = evidenceOf(agreement(call, predicted, sample.actual), sample.marks);
   return { candidate, evidence, predicted };
 }
 
-function predictOrNothing(call: MistakenCall, window: OutputWindow, names: readonly string[]): Observed | undefined {
-  try {
-    return observe(predict(call, window), names);
-  } catch (error) {
-    if (error instanceof PreshuffleError) return undefined;
-    throw error;
-  }
-}
-
 /** All that a kernel's rounding leaves room for: nearly every element, and nearly every one that was wrong. */
 export function explains({ elements, matched, wrong, mended }: Evidence): boolean {
   return matched >= 0.99 * elements && mended >= 0.95 * wrong && wrong > 0;
+}
+
+/** Whether a first look leaves it possible that a candidate explains at least a part. */
+export function mayExplain({ wrong, mended }: Evidence): boolean {
+  return wrong === 0 || mended >= 0.25 * wrong;
 }
 
 /** At least half of what is wrong, and next to nothing that was right. */
@@ -81,22 +78,41 @@ export function samePrediction(a: Observed, b: Observed): boolean {
   return a.codes.length === b.codes.length && a.codes.every((code, index) => Object.is(code, b.codes[index]));
 }
 
-/** Every way of every hypothesis that applies, one after another. */
-export function* singles(target: Target, hypotheses: readonly Hypothesis[]): Generator<Candidate, void, void> {
-  for (const hypothesis of hypotheses) yield* candidatesOf(hypothesis, target.call);
+/**
+ * Every way of every hypothesis that applies, one after another.
+ * @param about whether the call is right and became wrong, or is what a mistake has made of the right one
+ */
+export function* singles(
+  callFor: (hypothesis: Hypothesis) => KernelCall,
+  hypotheses: readonly Hypothesis[],
+  about: Diagnosis['about'],
+): Generator<Candidate, void, void> {
+  const ways = about === 'kernel' ? candidatesOf : originsOf;
+  for (const hypothesis of hypotheses) yield* ways(hypothesis, callFor(hypothesis));
+}
+
+/** Of predictions that are the same, the first: a pair with either gives the same again. */
+export function distinct(findings: readonly Finding[]): readonly Finding[] {
+  const kept: Finding[] = [];
+  for (const finding of findings) {
+    if (!kept.some(({ predicted }) => samePrediction(predicted, finding.predicted))) kept.push(finding);
+  }
+  return kept;
 }
 
 /** Pairs of candidates that meet in no part of the call, the promising ones first. */
-export function* pairs(call: KernelCall, found: readonly Finding[]): Generator<Candidate, void, void> {
-  // One variant of a hypothesis may hide another, so that only what is equal to the bit is left out.
-  const ranked = [...found].sort((a, b) => b.evidence.matched - a.evidence.matched);
-  const parts = new Map(ranked.map(({ candidate }) => [candidate, new Set(changedParts(call, candidate))]));
+export function* pairs(found: readonly Finding[]): Generator<Candidate, void, void> {
+  // What predicts more by itself comes first, then what is known to happen, then the likelier ways of it.
+  const promise = ({ evidence, candidate: { mistakes } }: Finding): number =>
+    evidence.matched / Math.max(1, evidence.elements) + (mistakes[0]?.hypothesis.evidence === 'reported' ? 0.1 : 0);
+  const ranked = [...found].sort((a, b) => promise(b) - promise(a));
+  const parts = new Map(ranked.map(({ candidate }) => [candidate, new Set(changedParts(candidate))]));
   for (let sum = 1; sum < 2 * ranked.length - 2; sum += 1) {
     for (let first = Math.max(0, sum - ranked.length + 1); first < sum - first; first += 1) {
       const [a, b] = [ranked[first]?.candidate, ranked[sum - first]?.candidate];
       if (a === undefined || b === undefined) continue;
       if ([...(parts.get(a) ?? [])].some((part) => parts.get(b)?.has(part))) continue;
-      const both = combine(call, a, b);
+      const both = combine(a, b);
       if (both !== undefined) yield both;
     }
   }

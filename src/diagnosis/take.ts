@@ -1,9 +1,9 @@
+import { elementBits } from '../formats/element-type.ts';
 import { catalog } from '../layout/catalog-entries.ts';
 import type { CatalogParams } from '../layout/catalog-entry.ts';
 import type { Layout } from '../layout/layout.ts';
 import { permute } from '../layout/permute.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import { toRowMajor } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';

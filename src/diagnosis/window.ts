@@ -33,7 +33,8 @@ export function chooseWindow(
 /** At most `limit` of `count` indices, ascending. */
 function pick(count: number, limit: number, wrong: readonly number[]): readonly number[] {
   if (count <= limit) return range(count);
-  const chosen = new Set([0, count - 1].slice(0, limit));
+  // Of very few, a wrong one is worth more than the ends.
+  const chosen = new Set(limit > 3 ? [0, count - 1] : []);
   const isWrong = (index: number): boolean => (wrong[index] ?? 0) > 0;
   const bad = range(count).filter(isWrong);
   const good = range(count).filter((index) => !isWrong(index));

@@ -1,6 +1,6 @@
 import { INCIDENTS } from '../../golden/incidents.ts';
 import type { OpName } from '../../ops/registry.ts';
-import { type Hypothesis, type HypothesisFamily, singleVariant } from '../hypothesis.ts';
+import type { Hypothesis, HypothesisFamily } from '../hypothesis.ts';
 
 /** What an incident does not say about itself. */
 interface Additions {
@@ -26,7 +26,8 @@ export function fromIncident(id: string, additions: Additions): Hypothesis {
     ops,
     evidence: 'reported',
     incident: id,
-    variants: singleVariant((call) => ({ ...call, operands: incident.misread(call.operands) })),
+    // A shape that the wrong layout does not take shows only when it is made.
+    variants: (call) => [{ detail: '', make: () => ({ ...call, operands: incident.misread(call.operands) }) }],
     ...additions,
   };
 }

@@ -1,0 +1,5 @@
+/** A generated file as the code has it. */
+export interface Page {
+  readonly file: string;
+  readonly text: string;
+}

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ElementType } from '../formats/element-type.ts';
 import { FLOAT_FORMATS } from '../formats/facts.ts';
 import { renderDumpHtml, renderDumpSvg } from '../golden/compare-dumps-html.ts';
 import { boundCase, compareDumpsWithBound } from '../golden/compare-dumps-operands.ts';
@@ -7,7 +8,6 @@ import { openGoldenFile } from '../golden/run.ts';
 import { fileSource, writeFileAtomic } from '../io/node.ts';
 import { catalog } from '../layout/catalog-entries.ts';
 import { parsePattern } from '../layout/notation.ts';
-import type { ElementType } from '../tensor/element-type.ts';
 import { compareArguments } from './compare-pairs.ts';
 import { renderDumpMarkdown, renderDumpReport } from './compare-text.ts';
 import { EXIT } from './exit-codes.ts';

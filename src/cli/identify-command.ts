@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { type ElementType, isIntegerType } from '../formats/element-type.ts';
 import { FLOAT_FORMATS, isFloatFormat } from '../formats/facts.ts';
-import { type ElementType, isIntegerType } from '../tensor/element-type.ts';
 import { count } from './explain/numbers.ts';
 import type { IdentifyOptions } from './identify.ts';
 

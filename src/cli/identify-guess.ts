@@ -1,5 +1,5 @@
+import type { ElementType } from '../formats/element-type.ts';
 import type { GuessResult } from '../layout/index.ts';
-import type { ElementType } from '../tensor/element-type.ts';
 import { paint } from './colors.ts';
 import { link } from './identify-table.ts';
 import type { TensorArgument } from './tensor-argument.ts';

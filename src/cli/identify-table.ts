@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import type { IdentifyDifference, IdentifyMatch, IdentifyResult, Layout, NearMatch } from '../layout/index.ts';
 import { torchLines } from '../layout/torch-lines.ts';
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { torchType } from '../tensor/torch-type.ts';
 import { printPermalink } from '../visualizer/model/permalink.ts';
 import { DEFAULT_SCENE } from '../visualizer/model/scene.ts';

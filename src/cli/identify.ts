@@ -1,7 +1,7 @@
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import { dtypeElement } from '../io/safetensors-dtypes.ts';
 import { guessLayout } from '../layout/guess-layout.ts';
 import { identifyLayout } from '../layout/identify.ts';
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { EXIT } from './exit-codes.ts';
 import { renderGuess } from './identify-guess.ts';
 import { guessJson, identifyJson } from './identify-json.ts';

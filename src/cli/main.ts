@@ -6,10 +6,13 @@ import { PreshuffleError } from '../errors.ts';
 import { LayoutMismatchError } from '../tensor/errors.ts';
 import { addCompare } from './compare.ts';
 import { devices } from './devices.ts';
+import { addDiagnose } from './diagnose.ts';
 import { EXIT } from './exit-codes.ts';
 import { addExplain } from './explain/command.ts';
 import { addIdentify } from './identify-command.ts';
 import { InputError } from './inputs.ts';
+import { addMinimize } from './minimize.ts';
+import { addProbe } from './probe.ts';
 import type { TuneCommandOptions } from './tune.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 import { version } from './version.ts';
@@ -34,6 +37,8 @@ function program(setExit: (code: number) => void): Command {
     .option('--json', 'print one JSON object for each backend asked for')
     .option('--junit <file>', 'also write a JUnit XML report')
     .option('--html <file>', 'also write a self-contained HTML report')
+    .option('--markdown <file>', 'also write a report for a pull request')
+    .option('--no-diagnose', 'do not look for the mistake behind wrong outputs')
     .option('-v, --verbose', 'list every skipped case')
     .option('--wrong-way', 'run only incident cases, each as it went wrong: all must fail, and say where')
     .addHelpText(
@@ -85,8 +90,11 @@ function program(setExit: (code: number) => void): Command {
     });
 
   addCompare(root, setExit);
+  addDiagnose(root, setExit);
   addExplain(root, setExit);
   addIdentify(root, setExit);
+  addMinimize(root, setExit);
+  addProbe(root, setExit);
   return root;
 }
 

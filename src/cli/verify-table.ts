@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { BackendReport, CaseResult } from '../golden/report.ts';
 import { paint } from './colors.ts';
+import { wrapText } from './wrap-text.ts';
 
 /** One line an op: how many cases held, how exactly, how long. Failures and skips follow in full. */
 export function renderReport(report: BackendReport, verbose: boolean, stream: { readonly isTTY?: boolean }): string {
@@ -19,11 +20,17 @@ export function renderReport(report: BackendReport, verbose: boolean, stream: { 
   for (const result of report.results.filter(({ status }) => status === 'fail')) {
     lines.push(`${color('red', result.invalid === true ? 'INVALID' : 'FAIL')} ${result.case} (${result.file})`);
     lines.push(...result.reason.split('\n').map((line) => `     ${line}`));
+    lines.push(...result.diagnosis.flatMap((line, at) => diagnosisLine(line, at === 0 ? 'bold' : 'dim', color)));
   }
   lines.push(...skipLines(report.results, verbose, color));
   const verdict = `${report.cases} cases: ${report.passed} passed, ${report.failed} failed, ${report.skipped} skipped`;
   lines.push(color(report.failed > 0 ? 'red' : 'green', verdict));
   return lines.join('\n');
+}
+
+/** The first line names the mistake; a long one goes on further in. */
+function diagnosisLine(text: string, style: 'bold' | 'dim', color: ReturnType<typeof paint>): readonly string[] {
+  return wrapText(text, 7).map((line, at) => color(style, at === 0 ? line.slice(2) : line));
 }
 
 /** Spaces only: the table must survive being pasted into an issue. */

@@ -5,12 +5,14 @@ import { knownGoldenOps } from '../golden/bindings/index.ts';
 import type { BackendReport } from '../golden/report.ts';
 import { renderHtml } from '../golden/report-html.ts';
 import { renderJUnit } from '../golden/report-junit.ts';
+import { renderMarkdown } from '../golden/report-markdown.ts';
 import { countCases, type GoldenFile, openGoldenFile, type RunOptions, runGolden } from '../golden/run.ts';
-import { fileSource, writeFileAtomic } from '../io/node.ts';
+import { fileSource } from '../io/node.ts';
 import { EXIT } from './exit-codes.ts';
 import { goldenPaths, InputError } from './inputs.ts';
 import { startProgress } from './progress.ts';
 import { renderReport } from './verify-table.ts';
+import { writeReport } from './write-report.ts';
 
 export interface VerifyOptions {
   /** Comma-separated backend ids; `undefined` means every backend that this machine has. */
@@ -22,10 +24,16 @@ export interface VerifyOptions {
   readonly junit?: string;
   /** Path of an HTML report. */
   readonly html?: string;
+  /** Path of a Markdown report. */
+  readonly markdown?: string;
+  /** Look for the mistake behind every wrong output. */
+  readonly diagnose: boolean;
   readonly verbose?: boolean;
   /** Run incident cases as they went wrong. */
   readonly wrongWay?: boolean;
 }
+
+type Diagnose = NonNullable<RunOptions['diagnose']>;
 
 /** A backend that was asked for and is not there, as `--json` reports it. */
 interface MissingReport {
@@ -48,6 +56,7 @@ export async function verify(args: readonly string[], options: VerifyOptions): P
     const files = await Promise.all(sources.map(openGoldenFile));
     const selection: RunOptions = {
       ...(ops === undefined ? {} : { ops }),
+      ...(options.diagnose ? { diagnose: diagnosis() } : {}),
       ...(options.wrongWay === true ? { wrongWay: true } : {}),
     };
     if (countCases(files, selection) === 0) {
@@ -73,6 +82,16 @@ export async function verify(args: readonly string[], options: VerifyOptions): P
   } finally {
     await Promise.all(sources.map((source) => source.close()));
   }
+}
+
+/** Loaded by the first failure only: nearly every run needs none of it. */
+function diagnosis(): Diagnose {
+  const load = async (): Promise<Diagnose> => (await import('./verify-diagnosis.ts')).verifyDiagnosis();
+  let loaded: Promise<Diagnose> | undefined;
+  return async (check, outputs) => {
+    loaded ??= load();
+    return (await loaded)(check, outputs);
+  };
 }
 
 function parseBackends(list: string): readonly BackendId[] {
@@ -144,20 +163,9 @@ function isPresent(report: BackendReport | MissingReport): report is BackendRepo
 }
 
 async function writeReports(reports: readonly BackendReport[], options: VerifyOptions): Promise<void> {
-  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-  for (const [file, render] of [
-    [options.junit, renderJUnit],
-    [options.html, renderHtml],
-  ] as const) {
-    if (file === undefined) continue;
-    try {
-      await writeFileAtomic(file, encode(render(reports)));
-    } catch (cause) {
-      throw new InputError(
-        `the report "${file}" cannot be written: ${(cause as Error).message}. Name a file in a folder that exists.`,
-      );
-    }
-  }
+  await writeReport(options.junit, () => renderJUnit(reports));
+  await writeReport(options.html, () => renderHtml(reports));
+  await writeReport(options.markdown, () => renderMarkdown(reports));
 }
 
 function exitCode(reports: readonly (BackendReport | MissingReport)[]): number {

@@ -1,7 +1,7 @@
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import type { RawTensor, SafetensorsFile } from '../io/safetensors-read.ts';
 import type { Layout } from '../layout/layout.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { storageBytes, tensor } from '../tensor/make.ts';
 import type { ScaleEncoding, Tensor } from '../tensor/tensor.ts';
 import type { GoldenCase } from './case.ts';

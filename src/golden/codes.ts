@@ -1,10 +1,11 @@
-import { decode, decodeTable, type NarrowFormatName } from '../formats/decode.ts';
+import { decode } from '../formats/decode.ts';
+import { type ElementType, elementBits, isIntegerType } from '../formats/element-type.ts';
 import { encode } from '../formats/encode.ts';
 import { f32Bits, f32FromBits } from '../formats/f32.ts';
 import { formatFacts } from '../formats/facts.ts';
-import { type ElementType, elementBits, isIntegerType } from '../tensor/element-type.ts';
+import { codeReader, valueReader } from '../formats/read-codes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asF64, asU16, asU32 } from '../tensor/views.ts';
+import { asF64 } from '../tensor/views.ts';
 
 /** Reads the elements of a tensor in storage order. */
 export interface ElementReader {
@@ -27,17 +28,8 @@ export function elementReader(tensor: Tensor): ElementReader {
     const at = (offset: number): number => wide[offset] ?? Number.NaN;
     return { count, digits, code: at, value: at };
   }
-  const code = codeReader(tensor, bits);
+  const code = codeReader(tensor.bytes, bits);
   return { count, digits, code, value: (offset) => toValue(code(offset)) };
-}
-
-function codeReader(tensor: Tensor, bits: number): (offset: number) => number {
-  if (bits === 4) {
-    const { bytes } = tensor;
-    return (offset) => ((bytes[offset >> 1] ?? 0) >> ((offset & 1) * 4)) & 15;
-  }
-  const words = bits === 8 ? tensor.bytes : bits === 16 ? asU16(tensor) : asU32(tensor);
-  return (offset) => words[offset] ?? 0;
 }
 
 function wideIntegers(tensor: Tensor): Float64Array {
@@ -46,30 +38,6 @@ function wideIntegers(tensor: Tensor): Float64Array {
   return Float64Array.from({ length: bytes.byteLength / 8 }, (_, index) =>
     Number(tensor.type === 'u64' ? view.getBigUint64(index * 8, true) : view.getBigInt64(index * 8, true)),
   );
-}
-
-/** The number that a code of this type stands for. */
-export function valueReader(type: ElementType): (code: number) => number {
-  switch (type) {
-    case 'i8':
-      return (code) => (code << 24) >> 24;
-    case 'i16':
-      return (code) => (code << 16) >> 16;
-    case 'i32':
-      return (code) => code | 0;
-    case 'f32':
-      return f32FromBits;
-    case 'f64':
-      return (value) => value;
-    default:
-      return isIntegerType(type) ? (code) => code : narrowReader(type);
-  }
-}
-
-/** By table; a code that the format does not have gives decode's error. */
-function narrowReader(type: NarrowFormatName): (code: number) => number {
-  const table = decodeTable(type);
-  return (code) => table[code] ?? decode(type, code);
 }
 
 /**

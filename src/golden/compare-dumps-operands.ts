@@ -1,10 +1,10 @@
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import { encode } from '../formats/encode.ts';
 import { formatFacts, isFloatFormat } from '../formats/facts.ts';
 import { elementDtype } from '../io/safetensors-dtypes.ts';
 import type { Layout } from '../layout/layout.ts';
 import type { ErrorBound, OpDefinition } from '../ops/op.ts';
 import { type OpName, ops } from '../ops/registry.ts';
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { bindCase } from './bindings/index.ts';

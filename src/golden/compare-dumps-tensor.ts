@@ -1,10 +1,10 @@
 import { PreshuffleError } from '../errors.ts';
+import { type ElementType, elementBits, isIntegerType } from '../formats/element-type.ts';
 import { dtypeElement, type SafetensorsDtype } from '../io/safetensors-dtypes.ts';
 import { catalog } from '../layout/catalog-entries.ts';
 import type { Layout } from '../layout/layout.ts';
 import { bindPattern, parsePattern } from '../layout/notation.ts';
 import { rowMajor } from '../layout/plain.ts';
-import { type ElementType, elementBits, isIntegerType } from '../tensor/element-type.ts';
 import { storageBytes, tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 

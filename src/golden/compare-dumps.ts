@@ -1,6 +1,6 @@
+import { type ElementType, elementBits } from '../formats/element-type.ts';
 import { permute } from '../layout/permute.ts';
 import type { ErrorBound } from '../ops/op.ts';
-import { type ElementType, elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { compareTensors } from './compare.ts';

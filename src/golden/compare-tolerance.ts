@@ -1,6 +1,6 @@
+import { type ElementType, isIntegerType } from '../formats/element-type.ts';
 import { encode } from '../formats/encode.ts';
 import { type FloatFormatName, formatFacts } from '../formats/facts.ts';
-import { type ElementType, isIntegerType } from '../tensor/element-type.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Expectation } from './check.ts';
 import { type ElementReader, elementReader, ulpMeter } from './codes.ts';

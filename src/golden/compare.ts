@@ -1,5 +1,5 @@
+import { isIntegerType } from '../formats/element-type.ts';
 import type { ErrorBound } from '../ops/op.ts';
-import { isIntegerType } from '../tensor/element-type.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Expectation } from './check.ts';
 import { elementReader, roundTo, ulpDistance } from './codes.ts';

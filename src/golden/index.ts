@@ -35,5 +35,6 @@ export type { Skew } from './mismatch-skew.ts';
 export type { BackendReport, CaseMetrics, CaseResult, CaseStatus, CheckMetrics } from './report.ts';
 export { renderHtml } from './report-html.ts';
 export { renderJUnit } from './report-junit.ts';
+export { renderMarkdown } from './report-markdown.ts';
 export { countCases, type GoldenFile, openGoldenFile, type RunOptions, runGolden } from './run.ts';
 export { packCounts, unpackCounts } from './runs.ts';

@@ -29,6 +29,11 @@ interface Candidate {
   readonly hi: number;
 }
 
+/** A set of indices, and the share of the compared elements that it admits. Its period is the size of the axis for one range. */
+export interface IndexSet extends Candidate {
+  readonly covers: number;
+}
+
 /**
  * Sentences that hold for every mismatch and would be a surprise if mismatches did not depend on the index: at least 16 mismatches,
  * all of them in at most half of the compared elements. Tried along each axis, where it is long enough: one residue modulo
@@ -42,23 +47,33 @@ export function findSkews(axes: readonly AxisCounts[]): readonly Skew[] {
     .sort((a, b) => a.covers - b.covers);
 }
 
-function skewOf({ name, compared, failed }: AxisCounts): Skew | undefined {
-  const total = sum(compared);
+function skewOf(counts: AxisCounts): Skew | undefined {
+  const { name, compared, failed } = counts;
   const mismatches = sum(failed);
   if (mismatches < MIN_MISMATCHES) return undefined;
-  const size = compared.length;
-  let best: { readonly candidate: Candidate; readonly covers: number } | undefined;
-  for (const candidate of candidates(size, failed)) {
-    const covers = sumWhere(compared, candidate) / total;
-    if (covers > MAX_COVER || covers >= (best?.covers ?? 1)) continue;
-    if (sumWhere(failed, candidate) === mismatches) best = { candidate, covers };
-  }
+  const best = tightestSet(counts);
   if (best === undefined) return undefined;
   return {
     axis: name,
-    text: `all ${mismatches} mismatches have ${words(name, size, best.candidate)}`,
+    text: `all ${mismatches} mismatches have ${words(name, compared.length, best)}`,
     covers: best.covers,
   };
+}
+
+/**
+ * The set of indices that holds every mismatch and admits least; of equals the shorter period.
+ * @returns undefined where each set that is tried admits more than half of the compared elements
+ */
+export function tightestSet({ compared, failed }: Omit<AxisCounts, 'name'>): IndexSet | undefined {
+  const total = sum(compared);
+  const mismatches = sum(failed);
+  let best: IndexSet | undefined;
+  for (const candidate of mismatches === 0 ? [] : candidates(compared.length, failed)) {
+    const covers = sumWhere(compared, candidate) / total;
+    if (covers > MAX_COVER || covers >= (best?.covers ?? 1)) continue;
+    if (sumWhere(failed, candidate) === mismatches) best = { ...candidate, covers };
+  }
+  return best;
 }
 
 /** Short periods first, so that of two sentences that admit the same the simpler one wins. The range comes last. */

@@ -15,7 +15,7 @@ figcaption{font-size:12px;margin-bottom:.25rem;max-width:36rem}
 svg.map{display:block;background:#8882;border:1px solid var(--line);width:18rem;fill:var(--bad)}`;
 
 /** One figure for each of the matrices of a failing tensor that differ most. Empty for a tensor that passed. */
-export function renderHeatMaps(tensor: CheckMetrics): string {
+export function renderHeatMaps(tensor: Pick<CheckMetrics, 'label' | 'tensor' | 'map'>): string {
   const { map } = tensor;
   if (map === undefined) return '';
   const shown = [...map.shown]

@@ -16,12 +16,12 @@ export function renderHtml(reports: readonly BackendReport[]): string {
   return htmlPage('preshuffle verify', reports.map(renderBackend).join(''));
 }
 
-/** A page with the style of every report. `body` is markup. */
-export function htmlPage(title: string, body: string): string {
+/** A page with the style of every report, and more of its own. `body` is markup. */
+export function htmlPage(title: string, body: string, style = ''): string {
   return (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">' +
-    `<title>${title}</title><style>${STYLE}</style></head><body><h1>${title}</h1>${body}</body></html>\n`
+    `<title>${title}</title><style>${STYLE}${style}</style></head><body><h1>${title}</h1>${body}</body></html>\n`
   );
 }
 
@@ -59,6 +59,8 @@ function renderRow(result: CaseResult): string {
   const cells = numbers.map((text) => `<td class="number">${text}</td>`).join('');
   const maps = metrics === null ? '' : metrics.tensors.map(renderHeatMaps).join('');
   const text = result.reason === '' ? '' : `<pre>${escapeMarkup(result.reason)}</pre>`;
-  const reason = text + maps === '' ? '' : `<tr><td colspan="9">${text}${maps}</td></tr>`;
+  const diagnosis = result.diagnosis.map((line) => `<li>${escapeMarkup(line)}</li>`).join('');
+  const list = diagnosis === '' ? '' : `<ul>${diagnosis}</ul>`;
+  const reason = text + list + maps === '' ? '' : `<tr><td colspan="9">${text}${list}${maps}</td></tr>`;
   return `<tr>${texts}${status}${cells}</tr>${reason}`;
 }

@@ -1,50 +1,83 @@
 import { escapeMarkup } from './escape.ts';
 import type { BackendReport, CaseResult } from './report.ts';
 
+/** A `testsuite` of JUnit XML. */
+export interface JUnitSuite {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly cases: readonly JUnitCase[];
+}
+
+/** A `testcase`; it passed where it has no outcome. */
+export interface JUnitCase {
+  readonly classname: string;
+  readonly name: string;
+  readonly ms: number;
+  readonly outcome?: {
+    readonly kind: 'failure' | 'error' | 'skipped';
+    /** One line. */
+    readonly message: string;
+    readonly text: string;
+  };
+}
+
 /**
  * JUnit XML as CI services read it: one `testsuite` a backend and file, one `testcase` a case. An unusable case is an `error`, a wrong
- * result a `failure`.
+ * result a `failure`, with its diagnosis.
  */
 export function renderJUnit(reports: readonly BackendReport[]): string {
-  const suites = reports.flatMap((report) => {
-    const files = [...new Set(report.results.map(({ file }) => file))];
-    return files.map((file) =>
-      renderSuite(
-        report,
-        file,
-        report.results.filter((result) => result.file === file),
-      ),
-    );
-  });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="preshuffle">\n${suites.join('')}</testsuites>\n`;
+  return junitXml(
+    reports.flatMap(({ backend, results }) => {
+      const files = [...new Set(results.map(({ file }) => file))];
+      return files.map((file) => ({
+        name: `${backend.id} ${file}`,
+        properties: { device: backend.device },
+        cases: results.filter((result) => result.file === file).map(caseOf),
+      }));
+    }),
+  );
 }
 
-function renderSuite(report: BackendReport, file: string, results: readonly CaseResult[]): string {
-  const count = (matches: (result: CaseResult) => boolean): number => results.filter(matches).length;
-  const attributes = {
-    name: `${report.backend.id} ${file}`,
-    tests: results.length,
-    failures: count(({ status, invalid }) => status === 'fail' && invalid !== true),
-    errors: count(({ invalid }) => invalid === true),
-    skipped: count(({ status }) => status === 'skip'),
-    time: seconds(results.reduce((sum, { metrics }) => sum + (metrics?.ms ?? 0), 0)),
-  };
-  const device = `    <properties><property name="device" value="${escapeMarkup(report.backend.device)}"/></properties>\n`;
-  return `  <testsuite${render(attributes)}>\n${device}${results.map(renderCase).join('')}  </testsuite>\n`;
+function caseOf(result: CaseResult): JUnitCase {
+  const { op, metrics, status, invalid, reason, diagnosis } = result;
+  const base = { classname: op === '' ? 'file' : op, name: result.case, ms: metrics?.ms ?? 0 };
+  if (status === 'pass') return base;
+  const [message = ''] = reason.split('\n');
+  if (status === 'skip') return { ...base, outcome: { kind: 'skipped', message, text: '' } };
+  const text = [reason, ...diagnosis].join('\n');
+  return { ...base, outcome: { kind: invalid === true ? 'error' : 'failure', message, text } };
 }
 
-function renderCase(result: CaseResult): string {
+/** The document of some suites. */
+export function junitXml(suites: readonly JUnitSuite[]): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="preshuffle">\n${suites.map(renderSuite).join('')}</testsuites>\n`;
+}
+
+function renderSuite({ name, properties, cases }: JUnitSuite): string {
+  const count = (kind: string): number => cases.filter(({ outcome }) => outcome?.kind === kind).length;
   const attributes = {
-    classname: result.op === '' ? 'file' : result.op,
-    name: result.case,
-    time: seconds(result.metrics?.ms ?? 0),
+    name,
+    tests: cases.length,
+    failures: count('failure'),
+    errors: count('error'),
+    skipped: count('skipped'),
+    time: seconds(cases.reduce((sum, { ms }) => sum + ms, 0)),
   };
-  const [first = ''] = result.reason.split('\n');
-  const open = `    <testcase${render(attributes)}`;
-  if (result.status === 'pass') return `${open}/>\n`;
-  if (result.status === 'skip') return `${open}><skipped message="${escapeMarkup(first)}"/></testcase>\n`;
-  const element = result.invalid === true ? 'error' : 'failure';
-  return `${open}><${element} message="${escapeMarkup(first)}">${escapeMarkup(result.reason)}</${element}></testcase>\n`;
+  const facts = Object.entries(properties)
+    .map(([key, value]) => `<property name="${escapeMarkup(key)}" value="${escapeMarkup(value)}"/>`)
+    .join('');
+  const head = facts === '' ? '' : `    <properties>${facts}</properties>\n`;
+  return `  <testsuite${render(attributes)}>\n${head}${cases.map(renderCase).join('')}  </testsuite>\n`;
+}
+
+function renderCase({ classname, name, ms, outcome }: JUnitCase): string {
+  const open = `    <testcase${render({ classname, name, time: seconds(ms) })}`;
+  if (outcome === undefined) return `${open}/>\n`;
+  const { kind, message, text } = outcome;
+  const element = `<${kind} message="${escapeMarkup(message)}"`;
+  return kind === 'skipped'
+    ? `${open}>${element}/></testcase>\n`
+    : `${open}>${element}>${escapeMarkup(text)}</${kind}></testcase>\n`;
 }
 
 function render(attributes: Readonly<Record<string, string | number>>): string {

@@ -42,6 +42,11 @@ export interface RunOptions {
    * Run only incident cases, each as it went wrong, and hold the result against the right one: all must fail, and say where.
    */
   readonly wrongWay?: boolean;
+  /**
+   * What is known about wrong outputs, in lines. Called for every check that fails; not for cases that cannot be used.
+   * @param outputs what the backend returned
+   */
+  readonly diagnose?: (check: GoldenCheck, outputs: Readonly<Record<string, Tensor>>) => Promise<readonly string[]>;
   /** Called after every case, for progress. */
   readonly onResult?: (result: CaseResult) => void;
 }
@@ -73,7 +78,7 @@ export async function runGolden(
   for (const golden of files) {
     for (const error of golden.errors) push(invalidResult(backend, golden.name, error.case, '', error));
     for (const entry of selected(golden, options)) {
-      if (golden.file !== undefined) push(await runCase(backend, golden.file, entry, options.wrongWay === true));
+      if (golden.file !== undefined) push(await runCase(backend, golden.file, entry, options));
     }
   }
   return summarize(backend, results);
@@ -97,7 +102,7 @@ async function runCase(
   backend: Backend,
   file: SafetensorsFile,
   entry: GoldenCase,
-  wrongWay: boolean,
+  { wrongWay = false, diagnose }: RunOptions,
 ): Promise<CaseResult> {
   const base = { case: entry.name, file: entry.file, op: entry.op, backend: backend.id, diagnosis: [] } as const;
   const started = performance.now();
@@ -111,17 +116,24 @@ async function runCase(
     }
     const checks = await bindCase(new CaseReader(file, entry), wrongWay);
     const comparisons: { readonly check: GoldenCheck; readonly comparison: Comparison }[] = [];
+    const wrong: { readonly check: GoldenCheck; readonly outputs: Outputs }[] = [];
     for (const check of checks) {
       const support = backend.supports(check.op, check.params, check.operands);
       if (!support.supported) return { ...base, status: 'skip', reason: support.reason, metrics: null };
-      for (const comparison of await runCheck(backend, check)) comparisons.push({ check, comparison });
+      const outputs = (await backend.run(check.op, check.params, check.operands)) as Outputs;
+      const held = compareOutputs(check, outputs);
+      comparisons.push(...held.map((comparison) => ({ check, comparison })));
+      if (held.some(({ passed }) => !passed)) wrong.push({ check, outputs });
     }
+    // The time of a case is that of the backend.
+    const metrics = caseMetrics(comparisons, performance.now() - started);
     const failed = comparisons.filter(({ comparison }) => !comparison.passed);
     return {
       ...base,
       status: failed.length === 0 ? 'pass' : 'fail',
       reason: failed.map(({ check, comparison }) => describeFailure(check, comparison)).join('\n'),
-      metrics: caseMetrics(comparisons, performance.now() - started),
+      metrics,
+      diagnosis: diagnose === undefined ? [] : await diagnoseAll(wrong, diagnose),
     };
   } catch (error) {
     if (error instanceof UnsupportedOpError) return { ...base, status: 'skip', reason: error.reason, metrics: null };
@@ -138,8 +150,22 @@ function withCase(entry: GoldenCase, error: PreshuffleError): PreshuffleError {
     : new GoldenCaseError(entry.file, entry.name, error.message, { cause: error });
 }
 
-async function runCheck(backend: Backend, check: GoldenCheck): Promise<readonly Comparison[]> {
-  const outputs = (await backend.run(check.op, check.params, check.operands)) as Readonly<Record<string, Tensor>>;
+type Outputs = Readonly<Record<string, Tensor>>;
+
+/** Lines of every check that failed, with its label where there are several. */
+async function diagnoseAll(
+  wrong: readonly { readonly check: GoldenCheck; readonly outputs: Outputs }[],
+  diagnose: NonNullable<RunOptions['diagnose']>,
+): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const { check, outputs } of wrong) {
+    const own = await diagnose(check, outputs);
+    lines.push(...own.map((line) => (wrong.length === 1 ? line : `${check.label}: ${line}`)));
+  }
+  return lines;
+}
+
+function compareOutputs(check: GoldenCheck, outputs: Outputs): readonly Comparison[] {
   const needsBound = check.expect.some((expectation) => expectation.compare === 'bound');
   const bounds = needsBound ? boundsOf(check) : {};
   return check.expect.map((expectation) => {

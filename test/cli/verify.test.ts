@@ -292,3 +292,36 @@ it('lists devices', () => {
   expect(stdout).toMatch(/^hip {2}not available/m);
   expect(stdout).toContain('tried /nowhere/libamdhip64.so.7: not found');
 });
+
+describe('the mistake behind a wrong output', () => {
+  const name = 'weight-plain-read-shuffled__gemm_a8w8_blockscale_bpreshuffle';
+  const file = (): string => write('incident.safetensors', goldenCases('fp8-incidents.safetensors', name).bytes());
+  const verify = (...args: readonly string[]) =>
+    preshuffle(['verify', file(), '--wrong-way', '--backend', 'cpu', ...args]);
+
+  it('is named under the case, in JSON and in every report', () => {
+    const [junit, html, markdown] = ['d.xml', 'd.html', 'd.md'].map((report) => path.join(folder, report)) as [
+      string,
+      string,
+      string,
+    ];
+    const { status, stdout } = verify('--junit', junit, '--html', html, '--markdown', markdown);
+    expect(status).toBe(1);
+    expect(stdout).toContain(
+      '     DIAGNOSIS [weight-plain-read-shuffled] (100 % of 320 elements match): output equals the reference if a plain\n' +
+        '       weight goes to a kernel that reads shuffled ones.\n     remedy: Call shuffle_weight(w, (16, 16)) when',
+    );
+    const [first] = JSON.parse(verify('--json').stdout).results[0].diagnosis;
+    expect(first).toBe(
+      'DIAGNOSIS [weight-plain-read-shuffled] (100 % of 320 elements match): output equals the reference if a plain weight goes to a kernel that reads shuffled ones.',
+    );
+    expect(readFileSync(junit, 'utf8')).toContain(`\n${first}\nremedy: `);
+    expect(readFileSync(html, 'utf8')).toContain(`<ul><li>${first}</li><li>remedy: `);
+    expect(readFileSync(markdown, 'utf8')).toContain(
+      `| \`${name}\` | \`gemm_a8w8_blockscale_bpreshuffle\` | 320 of 320 | ${first} |`,
+    );
+  });
+
+  it('is not looked for with --no-diagnose', () =>
+    expect(JSON.parse(verify('--json', '--no-diagnose').stdout).results[0].diagnosis).toEqual([]));
+});

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { ElementType } from '../../src/formats/element-type.ts';
 import { compareTensors } from '../../src/golden/compare.ts';
 import { type MismatchMap, packCounts, unpackCounts } from '../../src/golden/index.ts';
 import { mismatchMap } from '../../src/golden/mismatch-map.ts';
 import { rowMajor, shuffleScale, shuffleWeight } from '../../src/layout/catalog.ts';
 import type { Layout } from '../../src/layout/layout.ts';
-import type { ElementType } from '../../src/tensor/element-type.ts';
 import { materialize, tensorFrom } from '../../src/tensor/make.ts';
 
 /** Compares zeros with a tensor that holds 1 where `fails` says so. */

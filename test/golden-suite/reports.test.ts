@@ -1,6 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BackendReport, CaseResult } from '../../src/golden/index.ts';
-import { renderHtml, renderJUnit } from '../../src/golden/index.ts';
+import { renderHtml, renderJUnit, renderMarkdown } from '../../src/golden/index.ts';
 
 const metrics = {
   elements: 6144,
@@ -91,4 +91,58 @@ it('draws the heat map of a failing tensor, run by run and shade by shade', () =
   expect(page).toContain(
     '<path fill-opacity="0.125" d="M3 0h1v1h-1z"/><path fill-opacity="1" d="M1 0h2v1h-2z"/></svg>',
   );
+});
+
+describe('diagnoses', () => {
+  const diagnosis = ['DIAGNOSIS [a-b] (100 % of 4 elements match): x < y | z.', 'remedy: none'];
+  const failing: CaseResult = { ...base, case: 'x', status: 'fail', reason: 'y: wrong', metrics, diagnosis };
+  const reports = [{ ...report, results: [failing, ...results] }];
+
+  it('are in the text of a JUnit failure', () =>
+    expect(renderJUnit(reports)).toContain(
+      '<failure message="y: wrong">y: wrong\nDIAGNOSIS [a-b] (100 % of 4 elements match): x &lt; y | z.\nremedy: none</failure>',
+    ));
+
+  it('are a list in the page', () =>
+    expect(renderHtml(reports)).toContain(
+      '<pre>y: wrong</pre><ul><li>DIAGNOSIS [a-b] (100 % of 4 elements match): x &lt; y | z.</li><li>remedy: none</li></ul>',
+    ));
+
+  it('are in Markdown, and no text becomes markup', () =>
+    expect(renderMarkdown(reports)).toMatchInlineSnapshot(`
+    "# preshuffle verify
+
+    ## cpu
+
+    JS &lt;1>: **4 cases: 1 passed, 2 failed, 1 skipped**
+
+    | case | op | differ | diagnosis |
+    |---|---|--:|---|
+    | \`x\` | \`encode\` | 1 of 6144 | DIAGNOSIS [a-b] (100 % of 4 elements match): x &lt; y \\| z. |
+    | \`wrong "1"\` | \`encode\` | 1 of 6144 |  |
+    | \`odd\` | \`encode\` |  | unusable |
+
+    ### \`x\` in \`a&b.safetensors\`
+
+    \`\`\`
+    y: wrong
+    \`\`\`
+
+    - DIAGNOSIS [a-b] (100 % of 4 elements match): x &lt; y \\| z.
+    - remedy: none
+
+    ### \`wrong "1"\` in \`a&b.safetensors\`
+
+    \`\`\`
+    y: 1 < 2
+    scale: 3 > 2
+    \`\`\`
+
+    ### \`odd\` in \`a&b.safetensors\`
+
+    \`\`\`
+    op "x" is unknown
+    \`\`\`
+    "
+  `));
 });

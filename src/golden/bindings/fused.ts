@@ -51,7 +51,7 @@ const rms: Binding = async (reader) => {
   const eps = reader.number('eps');
   const type = reader.string('src', SOURCES, 'bf16');
   const shape = [rows, columns];
-  const scales = [rows, columns / group];
+  const scales = [rows, Math.ceil(columns / group)];
   const x = await reader.tensor('x', type, { shape });
   const w = await reader.tensor('w', type, { shape: [columns] });
   const residual = reader.flag('residual') ? { r: await reader.tensor('r', type, { shape }) } : {};

@@ -1,3 +1,4 @@
+import { type ElementType, elementBits } from '../../formats/element-type.ts';
 import {
   gateUpInterleaved,
   rowMajor,
@@ -14,13 +15,13 @@ import {
   shuffleWeightNK,
 } from '../../layout/catalog.ts';
 import type { Layout } from '../../layout/layout.ts';
-import { type ElementType, elementBits } from '../../tensor/element-type.ts';
 import { assume } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CaseReader } from '../case-reader.ts';
 import { check, type Expectation, type GoldenCheck } from '../check.ts';
 import { WEIGHT_TYPES } from '../weight-types.ts';
 import type { Binding } from './binding.ts';
+import { permuteCase } from './permute.ts';
 
 /** AITER pads the interleaved scale shuffle with the e8m0 code of 1.0; the separated one leaves its padding undefined. */
 const ONE_E8M0 = 0x7f;
@@ -122,6 +123,7 @@ const deinterleaveGateUp: Binding = async (reader) => {
 export const shuffleBindings: Readonly<Record<string, Binding>> = {
   shuffle_weight: shuffleWeightCase,
   moe_shuffle_weight: moeShuffleWeight,
+  permute: permuteCase,
   shuffle_scale: shuffleScaleCase,
   shuffle_scale_n32k4: shuffleScaleN32K4Case,
   shuffle_weight_NK: shuffleWeightNKCase,

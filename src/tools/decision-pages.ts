@@ -6,12 +6,7 @@ import { SCALE_HELPERS } from '../dispatch/scale-helpers.ts';
 import { mendScale, readScaleAsIs } from '../dispatch/scale-state.ts';
 import { CK_MAX_SAFE_M, TRITON_TUNED_GFX950 } from '../dispatch/tables.ts';
 import { VERSIONS } from '../dispatch/versions.ts';
-
-/** A file of docs/decisions/ as the code has it. */
-export interface Page {
-  readonly file: string;
-  readonly text: string;
-}
+import type { Page } from './page.ts';
 
 const HEAD = '<!-- Written by src/tools/docs-tables.ts from the rules: "npm run docs". -->\n';
 

@@ -1,11 +1,13 @@
-// Writes the generated tables of README.md and docs/layouts.md and the pages of docs/decisions/ from the code: `npm run docs`. With --check it changes nothing and
+// Writes the generated tables of README.md and docs/layouts.md and the pages of docs/decisions/ and docs/diagnosis/ from the code: `npm run docs`. With --check it changes nothing and
 // fails when a table is out of date.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { kernelFor as hipKernelFor } from '../../backends/hip/kernels/index.ts';
 import { kernelFor } from '../../backends/webgpu/kernels/index.ts';
 import { catalog } from '../layout/catalog.ts';
 import { definitionOf, OP_NAMES } from '../ops/registry.ts';
 import { decisionPages } from './decision-pages.ts';
+import { hypothesisPages } from './hypothesis-pages.ts';
 
 function supportTable(): string {
   const rows = OP_NAMES.map((name) => {
@@ -46,20 +48,30 @@ for (const { file, name, text } of TABLES) {
   else writeFileSync(file, after);
 }
 
-const pages = decisionPages();
-mkdirSync('docs/decisions', { recursive: true });
-const known = new Set(pages.map(({ file }) => file));
-const gone = readdirSync('docs/decisions')
-  .map((name) => `docs/decisions/${name}`)
-  .filter((file) => !known.has(file));
-for (const { file, text } of pages) {
-  if (current(file) === text) continue;
-  if (process.argv.includes('--check')) stale.push(file);
-  else writeFileSync(file, text);
+for (const [folder, pages] of [
+  ['docs/decisions', decisionPages()],
+  ['docs/diagnosis', hypothesisPages()],
+] as const) {
+  const known = new Set(pages.map(({ file }) => file));
+  for (const { file, text } of pages) {
+    if (current(file) === text) continue;
+    if (process.argv.includes('--check')) stale.push(file);
+    else {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+  }
+  for (const file of filesIn(folder).filter((name) => !known.has(name))) {
+    if (process.argv.includes('--check')) stale.push(file);
+    else rmSync(file);
+  }
 }
-for (const file of gone) {
-  if (process.argv.includes('--check')) stale.push(file);
-  else rmSync(file);
+
+function filesIn(folder: string): readonly string[] {
+  mkdirSync(folder, { recursive: true });
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => path.extname(name) !== '')
+    .map((name) => `${folder}/${name.split(path.sep).join('/')}`);
 }
 
 function current(file: string): string | undefined {

@@ -1,13 +1,13 @@
-import { candidatesOf } from '../diagnosis/candidate.ts';
+import { candidatesOf, unlessRejected } from '../diagnosis/candidate.ts';
 import { wholeWindow } from '../diagnosis/crop.ts';
 import { agreement, observe } from '../diagnosis/evidence.ts';
 import { HYPOTHESES } from '../diagnosis/hypotheses/index.ts';
 import type { Hypothesis } from '../diagnosis/hypothesis.ts';
 import { predict } from '../diagnosis/predict.ts';
-import { PreshuffleError } from '../errors.ts';
+import { probeCommand } from '../diagnosis/probe-inputs.ts';
 import type { KernelCall, NamedTensors } from '../ops/kernel-call.ts';
 import { definitionOf, type OpName } from '../ops/registry.ts';
-import { probeCall, sizesOf } from '../probe/probe-call.ts';
+import { type ProbeOptions, probeCall, probeChoices, probeSizes, sizesOf } from '../probe/probe-call.ts';
 import { wrongnessPicture } from './hypothesis-picture.ts';
 import type { Page } from './page.ts';
 
@@ -71,24 +71,25 @@ function pageOf(hypothesis: Hypothesis, shown: Demonstration | undefined): strin
     '',
   ];
   if (shown !== undefined) {
-    const { call, wrong, elements, cosine, detail } = shown;
+    const { call, probe, wrong, how, elements, cosine: similarity, detail } = shown;
     const sizes = Object.entries(sizesOf(call)).map(([name, size]) => `${name}=${size}`);
     lines.push(
-      `![Where the output is wrong, and what comes out against what should](img/${id}.svg)`,
+      `![How far the output is off, and what comes out against what should](img/${id}.svg)`,
       '',
-      `Planted in \`${call.op}\` (${sizes.join(', ')}, random data${detail === '' ? '' : `; ${detail}`}), ${wrong} of ${elements} elements ` +
-        `are wrong; cosine to the right output ${cosine}.`,
+      `Planted in \`${call.op}\` (${sizes.join(', ')}, ${probe.data} data${detail === '' ? '' : `; ${detail}`}), ${wrong} of ${elements} elements ` +
+        `are ${how}; cosine to the right output ${similarity}.`,
       '',
       'To hold your own kernel against it:',
       '',
       '```sh',
-      `npx preshuffle probe ${call.op} --sizes ${sizes.join(',')} --out case.safetensors --snippet run.py`,
+      `npx ${probeCommand(probe)} --out case.safetensors --snippet run.py`,
       'python run.py                                  # your kernel; writes actual.safetensors',
       'npx preshuffle diagnose case.safetensors --actual actual.safetensors',
       '```',
       '',
     );
   }
+  if (shown === undefined) lines.push('The probes of these ops do not show it: see what hides it.', '');
   if (incident !== undefined) {
     lines.push(`Where each element goes: \`npx preshuffle visualize '#v=1&screen=incidents&topic=${incident}'\`.`, '');
   }
@@ -98,56 +99,109 @@ function pageOf(hypothesis: Hypothesis, shown: Demonstration | undefined): strin
 
 interface Demonstration {
   readonly call: KernelCall;
+  readonly probe: ProbeOptions;
   readonly detail: string;
+  /** Elements that differ by more than an honest kernel may, or, where there are none, in their last bit. */
   readonly wrong: number;
+  readonly how: string;
   readonly elements: number;
   readonly cosine: string;
   readonly picture: string;
 }
 
-/** The mistake in the first op and the first way in which it shows on a probe of random data. */
+/** The mistake in the first op and the first way in which it shows on a probe. */
 function demonstration(hypothesis: Hypothesis): Demonstration | undefined {
-  for (const call of callsOf(hypothesis.ops)) {
-    const { op, params, operands } = call;
-    const right: NamedTensors = definitionOf(op).reference(params, operands);
-    const expected = observe(right);
-    for (const candidate of candidatesOf(hypothesis, call)) {
-      const outputs = predicted(() => predict(candidate.call, wholeWindow(right)));
-      if (outputs === undefined) continue;
-      const actual = observe(outputs, Object.keys(right));
-      const marks = agreement(call, expected, actual);
-      const wrong = marks.reduce((sum, mark) => sum + (mark === 0 ? 1 : 0), 0);
-      if (wrong === 0) continue;
-      return {
-        call,
-        detail: candidate.mistakes[0]?.detail ?? '',
-        wrong,
-        elements: marks.length,
-        cosine: cosine(expected.values, actual.values).toFixed(3),
-        picture: wrongnessPicture(capital(hypothesis.title), expected, actual, marks),
-      };
+  let inLastBit: Demonstration | undefined;
+  for (const op of hypothesis.ops) {
+    for (const probe of probesOf(op)) {
+      const { call, right } = answered(probe);
+      if (call === undefined || right === undefined) continue;
+      const shown = shownOn(hypothesis, probe, call, right);
+      if (shown?.how === 'wrong') return shown;
+      inLastBit ??= shown;
     }
+  }
+  return inLastBit;
+}
+
+interface Answered {
+  readonly call: KernelCall | undefined;
+  readonly right: NamedTensors | undefined;
+}
+
+const answers = new Map<string, Answered>();
+
+/** A probe and its right outputs; most mistakes are shown on the same few. */
+function answered(probe: ProbeOptions): Answered {
+  const key = JSON.stringify(probe);
+  const known = answers.get(key);
+  if (known !== undefined) return known;
+  const call = unlessRejected(() => probeCall(probe));
+  const right = call && unlessRejected(() => definitionOf(call.op).reference(call.params, call.operands));
+  const answer = { call, right };
+  answers.set(key, answer);
+  return answer;
+}
+
+function shownOn(
+  hypothesis: Hypothesis,
+  probe: ProbeOptions,
+  call: KernelCall,
+  right: NamedTensors,
+): Demonstration | undefined {
+  const expected = observe(right);
+  for (const candidate of candidatesOf(hypothesis, call)) {
+    const outputs = unlessRejected(() => predict(candidate.call, wholeWindow(right)));
+    if (outputs === undefined) continue;
+    const actual = observe(outputs, Object.keys(right));
+    const marks = agreement(call, expected, actual);
+    const how = marks.includes(0) ? 'wrong' : 'different in the last bit';
+    const shown = how === 'wrong' ? marks : marks.map((mark) => (mark === 2 ? 2 : 0));
+    const wrong = shown.reduce((sum, mark) => sum + (mark === 0 ? 1 : 0), 0);
+    if (wrong === 0) continue;
+    return {
+      call,
+      probe,
+      detail: candidate.mistakes[0]?.detail ?? '',
+      wrong,
+      how,
+      elements: marks.length,
+      cosine: cosine(expected.values, actual.values).toFixed(3),
+      picture: wrongnessPicture(capital(hypothesis.title), expected, actual, shown),
+    };
   }
   return undefined;
 }
 
-/** Probes in which a mistake may show: of every op, and of the layouts that its weights come in. */
-function* callsOf(names: readonly OpName[]): Generator<KernelCall, void, void> {
-  for (const op of names) {
-    for (const layout of ['separated', 'interleave', 'checkpoint', 'plain'] as const) {
-      const call = predicted(() => probeCall({ op, data: 'random', seed: 1, layout }));
-      if (call !== undefined) yield call;
-    }
-  }
-}
+const LAYOUTS = ['separated', 'interleave', 'checkpoint', 'plain'] as const;
 
-/** A wrong layout does not take every shape. */
-function predicted<T>(compute: () => T): T | undefined {
-  try {
-    return compute();
-  } catch (error) {
-    if (error instanceof PreshuffleError) return undefined;
-    throw error;
+/** Probes in which a mistake may show: in every order that weights come in, quantised or not, of whole and of ragged sizes. */
+function* probesOf(op: OpName): Generator<ProbeOptions, void, void> {
+  const known = probeChoices(op);
+  const sizes = probeSizes(op);
+  const choices = [
+    ...(known.includes('layout') ? LAYOUTS.map((layout) => ({ layout })) : [{}]),
+    ...(known.includes('scales') ? [{ scales: 'packed' as const }] : []),
+    ...(known.includes('type') ? (['f32', 'f16'] as const).map((type) => ({ type })) : []),
+    ...(known.includes('second') ? [{ second: true }] : []),
+  ];
+  const params =
+    op.startsWith('moe_stage') || op === 'fused_moe_mxfp4' ? [{}, { scheme: 'a8w4' }, { scheme: 'a4w4' }] : [{}];
+  const ragged = [
+    ['n', 304],
+    ['k', 608],
+    ['columns', 608],
+    ['hidden', 320],
+  ] as const;
+  const others = ragged.filter(([name]) => name in sizes).map(([name, size]) => ({ [name]: size }));
+  for (const given of params) {
+    for (const changed of [{}, ...others]) {
+      for (const data of ['random', 'address-coded'] as const) {
+        for (const choice of choices) {
+          yield { op, data, ...choice, params: given, sizes: { ...sizes, ...changed } };
+        }
+      }
+    }
   }
 }
 

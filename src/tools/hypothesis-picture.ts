@@ -3,14 +3,14 @@ import { escapeMarkup } from '../golden/escape.ts';
 import { heatMapPaths } from '../golden/report-heat-map.ts';
 
 /** Cells of the map along each side, and points of the cloud, at most. */
-const CELLS = 64;
-const POINTS = 400;
+const CELLS = 32;
+const POINTS = 250;
 const SIDE = 256;
 const [LEFT, GAP, TOP] = [16, 56, 56];
 
 /**
- * Two panels as SVG: where an output is wrong (a cell for some rows and columns, darker where more of them are), and each element against
- * what it should be.
+ * Two panels as SVG: how far an output is off (a cell for some rows and columns, darker where they are further off), and each element
+ * against what it should be.
  *
  * @param marks 0 for a wrong element, in the order of the values
  */
@@ -25,18 +25,18 @@ export function wrongnessPicture(label: string, expected: Observed, actual: Obse
   const cloud = LEFT + SIDE + GAP;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(label)}">`,
-    '<style>.head{font:bold 13px sans-serif;fill:#222}.sub{font:11px sans-serif;fill:#555}.map{fill:#b3261e}.dot{fill:#b3261e;fill-opacity:.55}' +
-      '.ok{fill:#1a5fb4;fill-opacity:.55}.frame{fill:#f4f4f4;stroke:#999}.line{stroke:#555;stroke-dasharray:4 3}</style>',
+    '<style>.head{font:bold 13px sans-serif;fill:#222}.sub{font:11px sans-serif;fill:#555}.map{fill:#b3261e}.dot{stroke:#b3261e}.ok{stroke:#1a5fb4}' +
+      '.dot,.ok{stroke-width:3.5;stroke-linecap:round;stroke-opacity:.6}.frame{fill:#f4f4f4;stroke:#999}.line{stroke:#555;stroke-dasharray:4 3}</style>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    text(LEFT, 22, 'head', `Where ${part.name} is wrong`),
-    text(LEFT, 40, 'sub', `${rows} rows down, ${columns} columns across: ${wrong} of ${part.end - part.start}`),
+    text(LEFT, 22, 'head', `How far ${part.name} is off`),
+    text(LEFT, 40, 'sub', `${rows} rows, ${columns} columns: ${wrong} of ${part.end - part.start} wrong`),
     `<rect x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" class="frame"/>`,
-    heatMap(marks, part, rows, columns),
+    heatMap(expected, actual, part, rows, columns),
     text(cloud, 22, 'head', 'What comes out against what should'),
     `<rect x="${cloud}" y="${TOP}" width="${SIDE}" height="${SIDE}" class="frame"/>`,
     scatter(cloud, expected, actual, marks, part, (what) => text(cloud, 40, 'sub', what)),
-    text(LEFT, height - 14, 'sub', 'Red: wrong. Blue: right.'),
-    text(cloud, height - 14, 'sub', 'Dashed: the right value. Axes grow with the logarithm.'),
+    text(LEFT, height - 14, 'sub', 'Darkest: by its own size, or more.'),
+    text(cloud, height - 14, 'sub', 'Dashed: the right value. Red: wrong, blue: right.'),
     '</svg>',
   ].join('\n');
 }
@@ -55,20 +55,29 @@ function matrixShape(shape: readonly number[]): readonly [number, number] {
   return [Math.max(1, size / Math.max(1, columns)), columns];
 }
 
-function heatMap(marks: Uint8Array, { start }: Part, rows: number, columns: number): string {
+function heatMap(expected: Observed, actual: Observed, { start }: Part, rows: number, columns: number): string {
   const [down, across] = [Math.min(CELLS, rows), Math.min(CELLS, columns)];
-  const failed = new Array<number>(down * across).fill(0);
-  const compared = new Array<number>(down * across).fill(0);
+  const error = new Array<number>(down * across).fill(0);
+  const size = new Array<number>(down * across).fill(0);
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const cell = Math.floor((row * down) / rows) * across + Math.floor((column * across) / columns);
-      compared[cell] = (compared[cell] ?? 0) + 1;
-      if (marks[start + row * columns + column] === 0) failed[cell] = (failed[cell] ?? 0) + 1;
+      const index = start + row * columns + column;
+      const [want, got] = [expected.values[index] as number, actual.values[index] as number];
+      const off = Math.abs(got - want);
+      size[cell] = (size[cell] ?? 0) + (Number.isFinite(want) ? Math.abs(want) : 0);
+      // What is no number is as far off as can be.
+      error[cell] = (error[cell] ?? 0) + (Number.isFinite(off) ? off : Object.is(got, want) ? 0 : Number.MAX_VALUE);
     }
   }
+  const shares = error.map((off, cell) => Math.min(1, off === 0 ? 0 : off / (size[cell] || off)));
   return (
     `<svg x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${across} ${down}" preserveAspectRatio="none" class="map">` +
-    `${heatMapPaths([down, across], failed, compared)}</svg>`
+    `${heatMapPaths(
+      [down, across],
+      shares,
+      shares.map(() => 1),
+    )}</svg>`
   );
 }
 
@@ -97,13 +106,17 @@ function scatter(
   const bend = (value: number): number => Math.sign(value) * Math.log1p(Math.abs(value) / typical);
   const reach = bend(most) * 1.05;
   const at = (value: number): number => (SIDE * (1 + bend(value) / reach)) / 2;
-  const dots = indices.map((index) => {
-    const [h, v] = [at(expected.values[index] as number), SIDE - at(actual.values[index] as number)];
-    return `<circle cx="${(x + h).toFixed(1)}" cy="${(TOP + v).toFixed(1)}" r="1.6" class="${marks[index] === 0 ? 'dot' : 'ok'}"/>`;
-  });
+  const dots = (wrong: boolean): string =>
+    indices
+      .filter((index) => (marks[index] === 0) === wrong)
+      .map((index) => {
+        const [h, v] = [at(expected.values[index] as number), SIDE - at(actual.values[index] as number)];
+        return `M${Math.round(x + h)} ${Math.round(TOP + v)}h0`;
+      })
+      .join('');
   const note = lost === 0 ? '' : `, ${lost} not finite`;
   return (
     caption(`${indices.length} elements, up to ±${most.toPrecision(3)}${note}`) +
-    `<line x1="${x}" y1="${TOP + SIDE}" x2="${x + SIDE}" y2="${TOP}" class="line"/>${dots.join('')}`
+    `<line x1="${x}" y1="${TOP + SIDE}" x2="${x + SIDE}" y2="${TOP}" class="line"/><path d="${dots(false)}" class="ok"/><path d="${dots(true)}" class="dot"/>`
   );
 }

@@ -1,8 +1,8 @@
+import { elementBits } from '../../formats/element-type.ts';
 import { encodeArray } from '../../formats/encode.ts';
 import type { Layout } from '../../layout/layout.ts';
 import { permute } from '../../layout/permute.ts';
 import { rowMajor } from '../../layout/plain.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { asBytes, tensor } from '../../tensor/make.ts';
 import type { ScaleEncoding, Tensor } from '../../tensor/tensor.ts';
 

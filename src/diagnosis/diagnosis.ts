@@ -24,8 +24,10 @@ export interface NamedMistake {
   readonly evidence: 'reported' | 'derived';
   readonly remedy: string;
   readonly hiddenBy: string;
-  /** Scene of the visualizer that shows it, where there is one. */
+  /** Id of a golden incident, where it is one. */
   readonly incident: string | undefined;
+  /** Hash of the visualizer's page that shows it: the incident, or the layout of the operand that it changes. */
+  readonly permalink: string | undefined;
 }
 
 /** One mistake, or two at once, and how well they predict the outputs. */

@@ -1,6 +1,7 @@
 import type { Candidate } from './candidate.ts';
 import type { Explanation, NamedMistake } from './diagnosis.ts';
 import type { Observation } from './observation.ts';
+import { permalinkOf } from './permalink.ts';
 import { AGAIN, chooseSample } from './samples.ts';
 import { byEvidence, type Finding, samePrediction, type Target, tryCandidate } from './search.ts';
 import { tellApart } from './tell-apart.ts';
@@ -54,9 +55,21 @@ function idsOf({ mistakes }: Candidate): string {
   return mistakes.map(({ hypothesis }) => hypothesis.id).join('+');
 }
 
-function named({ mistakes }: Candidate): readonly NamedMistake[] {
-  return mistakes.map(({ hypothesis, detail }) => {
+function named(candidate: Candidate): readonly NamedMistake[] {
+  return candidate.mistakes.map(({ hypothesis, detail }) => {
     const { id, title, family, symptom, origin, evidence, remedy, hiddenBy, incident } = hypothesis;
-    return { id, title, detail, family, symptom, origin, evidence, remedy, hiddenBy, incident };
+    return {
+      id,
+      title,
+      detail,
+      family,
+      symptom,
+      origin,
+      evidence,
+      remedy,
+      hiddenBy,
+      incident,
+      permalink: permalinkOf(hypothesis, candidate),
+    };
   });
 }

@@ -1,7 +1,6 @@
 import type { Explanation, NamedMistake } from './diagnosis.ts';
 import type { DiagnosisReport } from './report.ts';
 import { diagnosisLines } from './report-text.ts';
-import { permalinkOf } from './report-words.ts';
 
 /** Raised when a key changes its meaning or goes; new keys leave it. */
 const VERSION = 1;
@@ -34,7 +33,7 @@ function explanationJson({ mistakes, match, evidence, sameAs, tellApart }: Expla
 }
 
 function mistakeJson(mistake: NamedMistake): unknown {
-  const { id, title, detail, family, symptom, origin, evidence, remedy, hiddenBy, incident } = mistake;
+  const { id, title, detail, family, symptom, origin, evidence, remedy, hiddenBy, incident, permalink } = mistake;
   return {
     id,
     title,
@@ -46,6 +45,6 @@ function mistakeJson(mistake: NamedMistake): unknown {
     remedy,
     hiddenBy,
     incident: incident ?? null,
-    permalink: permalinkOf(mistake) ?? null,
+    permalink: permalink ?? null,
   };
 }

@@ -110,15 +110,9 @@ function plural(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
 }
 
-/** Hash of the visualizer's page about an incident; undefined where it has none. */
-export function permalinkOf({ incident }: NamedMistake): string | undefined {
-  return incident === undefined ? undefined : `#v=1&screen=incidents&topic=${incident}`;
-}
-
-/** The command that opens that page. */
-export function lookCommand(mistake: NamedMistake): string | undefined {
-  const link = permalinkOf(mistake);
-  return link === undefined ? undefined : `preshuffle visualize '${link}'`;
+/** The command that opens the page of the visualizer about a mistake; undefined where it has none. */
+export function lookCommand({ permalink }: NamedMistake): string | undefined {
+  return permalink === undefined ? undefined : `preshuffle visualize '${permalink}'`;
 }
 
 /** Where it happened; what follows from a source and was not reported says so. */

@@ -1,5 +1,5 @@
+import type { ElementType } from '../formats/element-type.ts';
 import type { OpName } from '../ops/registry.ts';
-import type { ElementType } from '../tensor/element-type.ts';
 import type { ScaleEncoding } from '../tensor/tensor.ts';
 import type { Decision } from './rule.ts';
 import type { RulesVersion } from './versions.ts';

@@ -1,4 +1,4 @@
-import type { ElementType } from '../tensor/element-type.ts';
+import type { ElementType } from '../formats/element-type.ts';
 
 /** Dtype names of the safetensors format, as huggingface/safetensors spells them. */
 export type SafetensorsDtype =

@@ -1,7 +1,7 @@
 import { ParameterError } from '../errors.ts';
+import { elementBits } from '../formats/element-type.ts';
 import { rowMajor } from '../layout/plain.ts';
 import { type W13State, w13Layout } from '../layout/w13.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ExpertStateError } from './errors.ts';

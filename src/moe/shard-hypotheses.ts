@@ -1,6 +1,6 @@
 import { ParameterError } from '../errors.ts';
+import { elementBits } from '../formats/element-type.ts';
 import { w13Layout } from '../layout/w13.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { moveDown, moveGateUp } from './channels.ts';

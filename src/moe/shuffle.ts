@@ -1,11 +1,11 @@
 import { ParameterError } from '../errors.ts';
+import { elementBits } from '../formats/element-type.ts';
 import { shuffleScale, shuffleWeight } from '../layout/catalog.ts';
 import type { Layout } from '../layout/layout.ts';
 import { permute } from '../layout/permute.ts';
 import { rowMajor } from '../layout/plain.ts';
 import { type W13State, w13Layout, w13ScaleLayout } from '../layout/w13.ts';
 import type { W13Shuffle } from '../layout/w13-faults.ts';
-import { elementBits } from '../tensor/element-type.ts';
 import { tensor } from '../tensor/make.ts';
 import { storedIn } from '../tensor/relayout.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -13,6 +13,7 @@ export const shuffledTwice: NamedMistake = {
   remedy: 'Shuffle once | from the plain weight.',
   hiddenBy: 'shapes that two rounds bring back',
   incident: 'weight-shuffled-twice',
+  permalink: '#v=1&screen=incidents&topic=weight-shuffled-twice',
 };
 
 export const scaleShifted: NamedMistake = {
@@ -25,6 +26,7 @@ export const scaleShifted: NamedMistake = {
   evidence: 'derived',
   remedy: 'Start at group 0.',
   incident: undefined,
+  permalink: undefined,
 };
 
 const asGiven = { elements: 4096, matched: 96, equal: 0, wrong: 4000, mended: 0, broken: 0 };

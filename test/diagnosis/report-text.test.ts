@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HYPOTHESES } from '../../src/diagnosis/hypotheses/index.ts';
 import { diagnosisLines } from '../../src/diagnosis/report-text.ts';
-import { permalinkOf, verdictLine } from '../../src/diagnosis/report-words.ts';
-import { incidentById, incidentScene } from '../../src/visualizer/model/incident-scenes.ts';
-import { printPermalink } from '../../src/visualizer/model/permalink.ts';
+import { verdictLine } from '../../src/diagnosis/report-words.ts';
 import { correct, explained, explanation, pair, scaleShifted, shuffledTwice, unexplained } from './report-support.ts';
 
 describe('the verdict', () => {
@@ -77,15 +74,4 @@ describe('the lines for other reports', () => {
 
   it('hold no times', () =>
     expect(diagnosisLines({ ...pair, searched: { ...pair.searched, ms: 7 } })).toEqual(diagnosisLines(pair)));
-});
-
-it('links to the page of the incident that the visualizer has', () => {
-  expect(permalinkOf(scaleShifted)).toBeUndefined();
-  const incidents = new Set(HYPOTHESES.flatMap(({ incident }) => incident ?? []));
-  for (const incident of incidents) {
-    const scene = incidentById(incident);
-    expect(scene, incident).toBeDefined();
-    if (scene !== undefined)
-      expect(permalinkOf({ ...shuffledTwice, incident })).toBe(printPermalink(incidentScene(scene)));
-  }
 });

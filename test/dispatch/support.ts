@@ -1,9 +1,9 @@
 import { layoutOf } from '../../src/dispatch/layout-ref.ts';
 import type { Plan } from '../../src/dispatch/plan.ts';
+import { elementBits } from '../../src/formats/element-type.ts';
 import { encodeArray } from '../../src/formats/encode.ts';
 import { permute } from '../../src/layout/permute.ts';
 import { rowMajor } from '../../src/layout/plain.ts';
-import { elementBits } from '../../src/tensor/element-type.ts';
 import { asBytes, tensor } from '../../src/tensor/make.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 

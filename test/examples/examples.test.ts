@@ -16,9 +16,11 @@ function run(name: string, ...args: readonly string[]): string {
 it('covers every example', () =>
   expect(readdirSync('examples').sort()).toEqual([
     'draw-layout.ts',
+    'find-the-mistake.ts',
     'plan-mla-layer.ts',
     'quantise-and-multiply.ts',
     'shuffle-weight.ts',
+    'what-are-these-bytes.ts',
     'why-gpt-oss-scored-021.ts',
     'write-golden-file.ts',
   ]));
@@ -75,4 +77,27 @@ it('why-gpt-oss-scored-021', () => {
   const costs = lines.flatMap((line) => line.match(/logits_diff (\S+)/)?.[1] ?? []).map(Number);
   expect(costs.length).toBe(8);
   for (const cost of costs) expect(cost).toBeGreaterThan(0.01);
+});
+
+it('find-the-mistake', () => {
+  const verdicts = run('find-the-mistake')
+    .split('\n')
+    .filter((line) => /^ {2}[A-Z]+[ (]/.test(line))
+    .map((line) => line.trim().replace(/ \(.*/, ''));
+  expect(verdicts).toEqual([
+    'CORRECT',
+    'DIAGNOSIS [weight-plain-read-shuffled]',
+    'DIAGNOSIS [weight-plain-read-shuffled + scale-not-transposed]',
+    'CORRECT',
+  ]);
+});
+
+it('what-are-these-bytes', () => {
+  const lines = run('what-are-these-bytes').split('\n');
+  expect(lines[0]).toContain('shuffle_weight(16,16)');
+  expect(lines.slice(1, 4)).toEqual([
+    'from both copies: shuffle_weight(16,16)',
+    'an order that has no name: n=(n0:32 n1:8) k=(k0:4 k1:2 k2:64) -> n1 n0 k1 k0 k2',
+    'w[n=17, k=40] e4m3fn code 0xbc = -1.5, byte 0x2218, 16-byte line 0x221',
+  ]);
 });

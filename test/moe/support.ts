@@ -1,7 +1,7 @@
+import { elementBits } from '../../src/formats/element-type.ts';
 import type { CheckpointTensor } from '../../src/moe/checkpoint-gpt-oss.ts';
 import type { ExpertWeights } from '../../src/moe/expert-weights.ts';
 import { syntheticLayer } from '../../src/moe/synthetic.ts';
-import { elementBits } from '../../src/tensor/element-type.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
 /** A layer in checkpoint order, small but with whole blocks of everything. */

@@ -1,11 +1,11 @@
 import type { Backend, DeviceTensor } from '../../../backends/backend.ts';
 import { PreshuffleError } from '../../errors.ts';
+import { elementBits } from '../../formats/element-type.ts';
 import { rowMajor } from '../../layout/plain.ts';
 import { requireFiniteScales, requireRouting } from '../../moe/checks.ts';
 import { padDown, padGateUp } from '../../moe/padding.ts';
 import { copyRows } from '../../moe/rows.ts';
 import { ops } from '../../ops/registry.ts';
-import { elementBits } from '../../tensor/element-type.ts';
 import { tensor } from '../../tensor/make.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { layoutOf } from '../layout-ref.ts';

@@ -9,8 +9,8 @@ import { chooseWindow, type WindowLimits, wrongPlaces } from './window.ts';
 
 /** Rows and columns in which mistakes are tried. */
 export const FULL: WindowLimits = { rows: 8, columns: 512 };
-/** A first look, which rules out most. */
-export const NARROW: WindowLimits = { rows: 3, columns: 256 };
+/** A first look, which rules out most. Of a mixture of experts one token, whose experts have to be decoded for it. */
+export const NARROW: WindowLimits = { rows: 3, columns: 256, tokens: 1 };
 /** For pairs of mistakes, of which there are many. */
 export const PAIR: WindowLimits = { rows: 1, columns: 128 };
 /** Rows in which explanations that agree are looked at again. */
@@ -69,8 +69,10 @@ export function chooseSample(target: Target, limits: WindowLimits, { expected = 
 
 /** Ops that are not cut down are computed whole. */
 function limitsFor({ call }: Target, limits: WindowLimits): WindowLimits {
+  const { rows, tokens = rows } = limits;
+  const most = call.operands['topk_ids'] === undefined ? rows : tokens;
   return {
-    rows: cropsRows(call.op) ? limits.rows : Number.POSITIVE_INFINITY,
+    rows: cropsRows(call.op) ? most : Number.POSITIVE_INFINITY,
     columns: cropsColumns(call.op) ? limits.columns : Number.POSITIVE_INFINITY,
   };
 }

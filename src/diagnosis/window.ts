@@ -7,6 +7,8 @@ import { range } from './take.ts';
 export interface WindowLimits {
   readonly rows: number;
   readonly columns: number;
+  /** Instead of `rows` where rows are tokens that are routed to experts. */
+  readonly tokens?: number;
 }
 
 /**

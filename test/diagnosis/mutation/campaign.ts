@@ -16,7 +16,8 @@ export interface Campaign {
 
 export interface CampaignOptions {
   readonly seeds: readonly number[];
-  readonly data?: readonly ('address-coded' | 'random')[];
+  /** Kinds of data for a probe by its number. Default: both for all. */
+  readonly dataOf?: (probe: number) => readonly ('address-coded' | 'random')[];
   readonly budgetMs?: number;
   readonly onResult?: (result: Result) => void;
 }
@@ -33,12 +34,13 @@ export interface CampaignResult {
 
 /** Plants every mistake of an op in every probe, and asks for it. */
 export async function runCampaign({ op, probes }: Campaign, options: CampaignOptions): Promise<CampaignResult> {
-  const { seeds, data = ['address-coded', 'random'], budgetMs = 60_000 } = options;
+  const { seeds, dataOf = () => ['address-coded', 'random'] as const, budgetMs = 60_000 } = options;
   const results: Result[] = [];
   const falseAlarms: string[] = [];
   const torn = new Set<string>();
   const seen = new Set<string>();
   for (const [at, probe] of probes.entries()) {
+    const data = dataOf(at);
     for (const kind of data) {
       for (const seed of seeds) {
         const call = probeCall({ ...probe, op, data: kind, seed });

@@ -27,7 +27,7 @@ export const MOE_CAMPAIGNS: readonly Campaign[] = [
     probes: [
       { sizes: MOE_SIZES, layout: 'separated', params: { activation: 'swiglu' } },
       {
-        sizes: { ...MOE_SIZES, tokens: 9, hidden: 320 },
+        sizes: { ...MOE_SIZES, tokens: 9, hidden: 384 },
         layout: 'interleave',
         params: { activation: 'swiglu', scheme: 'a8w4' },
       },
@@ -79,5 +79,5 @@ export const OTHER_CAMPAIGNS: readonly Campaign[] = [
   { op: 'normalize_e4m3fn_to_e4m3fnuz', probes: [{}] },
   { op: 'encode', probes: [{}] },
   { op: 'decode', probes: [{}] },
-  { op: 'permute', probes: [{}] },
+  { op: 'permute', probes: [{}, { sizes: { rows: 48, columns: 192 } }] },
 ];

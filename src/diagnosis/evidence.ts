@@ -114,6 +114,9 @@ export function evidenceOf(marks: Uint8Array, asGiven: Uint8Array): Evidence {
   return { elements: marks.length, matched, equal, wrong, mended, broken };
 }
 
+/** What a device that flushes subnormal numbers to zero, in scales and in sums, may lose. */
+const FLUSHED = 2 ** -120;
+
 interface Allowance {
   /** Units in the last place. */
   readonly units: number;
@@ -143,9 +146,10 @@ function allowance(call: KernelCall, type: ElementType): Allowance {
 /** Fraction bits that count: sums in float32 lose some of theirs, and in float64 references are no better. */
 const FRACTION_BITS = { f64: 14, f32: 14, f16: 10, bf16: 7 } as const;
 
-/** Whether a difference is at most some units in the last place at a value. */
+/** Whether a difference is at most some units in the last place at a value, or lost where a device has no subnormal numbers. */
 function isNear(difference: number, units: number, type: ElementType, value: number): boolean {
   if (units === 0 || value === 0 || !Number.isFinite(value)) return false;
+  if (difference <= FLUSHED) return true;
   const bits = fractionBits(type);
   // A unit lies between half of this and this; nearly always that is enough.
   const most = units * value * 2 ** -bits;

@@ -71,14 +71,13 @@ function heatMap(expected: Observed, actual: Observed, { start }: Part, rows: nu
     }
   }
   const shares = error.map((off, cell) => Math.min(1, off === 0 ? 0 : off / (size[cell] || off)));
-  return (
-    `<svg x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${across} ${down}" preserveAspectRatio="none" class="map">` +
-    `${heatMapPaths(
-      [down, across],
-      shares,
-      shares.map(() => 1),
-    )}</svg>`
+  const scale = `${(SIDE / across).toFixed(4)} ${(SIDE / down).toFixed(4)}`;
+  const cells = heatMapPaths(
+    [down, across],
+    shares,
+    shares.map(() => 1),
   );
+  return `<g transform="translate(${LEFT} ${TOP}) scale(${scale})" class="map">${cells}</g>`;
 }
 
 /** Values on an axis that is linear near zero and logarithmic beyond, alike on both sides of zero. */

@@ -48,6 +48,9 @@ describe('agreement of results of a multiplication', () => {
     expect(marks(bf16([nan, nan, 1, inf, inf, inf]), bf16([nan, 1, nan, inf, minus, 3]))).toEqual([2, 0, 0, 2, 0, 0]);
   });
 
+  it('forgives a device that has no subnormal numbers', () =>
+    expect(marks(bf16([2 ** -127, 2 ** -127, 2 ** -100]), bf16([0, 2 ** -127, 0]))).toEqual([1, 2, 0]));
+
   it('takes a wider dump of a narrower result', () => {
     const wide = observe({ y: tensor('y', 'f32', rowMajor([1, 2]), asBytes(Float32Array.of(1.0001, 1.5))) });
     expect(marks(bf16([1, 1]), wide)).toEqual([1, 0]);

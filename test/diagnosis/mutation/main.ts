@@ -1,5 +1,6 @@
 // Plants every mistake in every op that it can happen to, over the shapes of the campaigns and some seeds, and writes what became of them into
-// docs/diagnosis-mutation-test.md: `npm run mutation [-- --seeds 3] [-- --ops gemm_a8w8_blockscale,permute] [-- --print]`.
+// docs/diagnosis-mutation-test.md: `npm run mutation [-- --seeds 3] [-- --ops gemm_a8w8_blockscale,permute] [-- --print]
+// [-- --last-bits 0.005]`: the last lets that share of the results of 16 bits be one code off, as an honest kernel's are.
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '2' },
     ops: { type: 'string' },
     print: { type: 'boolean', default: false },
+    'last-bits': { type: 'string', default: '0' },
   },
 });
 const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index + 1);
@@ -21,7 +23,7 @@ const asked = values.ops?.split(',');
 const outcomes: OpOutcome[] = [];
 for (const campaign of [...GEMM_CAMPAIGNS, ...MOE_CAMPAIGNS, ...OTHER_CAMPAIGNS]) {
   if (asked !== undefined && !asked.includes(campaign.op)) continue;
-  const result = await runCampaign(campaign, { seeds });
+  const result = await runCampaign(campaign, { seeds, lastBits: Number(values['last-bits']) });
   const confusion = confusionOf(result.results);
   outcomes.push({ op: campaign.op, ...result, confusion });
   console.log(`${campaign.op}: ${renderConfusion(confusion)}`);

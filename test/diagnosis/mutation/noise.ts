@@ -1,6 +1,7 @@
 import { elementBits } from '../../../src/formats/element-type.ts';
 import type { NamedTensors } from '../../../src/ops/kernel-call.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
+import { asU16 } from '../../../src/tensor/views.ts';
 
 /** Errors that no layout, format or routing mistake makes. */
 export const NOISES: readonly {
@@ -22,6 +23,18 @@ export function withNoise(outputs: NamedTensors, noise: (typeof NOISES)[number],
   const random = randomFrom(seed);
   return Object.fromEntries(
     Object.entries(outputs).map(([name, output]) => [name, { ...output, bytes: noise.make(output, random) }]),
+  );
+}
+
+/** Results of 16 bits of which a share is one code off, as those of a kernel that adds in another order. */
+export function withLastBits(outputs: NamedTensors, share: number, seed: number): NamedTensors {
+  const random = randomFrom(seed);
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, output]) => {
+      if (output.type !== 'bf16' && output.type !== 'f16') return [name, output];
+      const codes = asU16(output).map((code) => (random() < share ? code ^ 1 : code));
+      return [name, { ...output, bytes: new Uint8Array(codes.buffer) }];
+    }),
   );
 }
 

@@ -20,12 +20,14 @@ export function mutationPage(
     '# How often the diagnosis is right',
     '',
     'Every mistake that preshuffle knows is planted in every op that it can happen to, in address-coded and in random data, in whole and in ragged shapes ' +
-      `(test/diagnosis/mutation/campaigns.ts), with ${seeds} seeds; which of several ways is planted changes from run to run. The diagnosis gets the ` +
+      `(test/diagnosis/mutation/campaigns.ts), with ${seeds} seed${seeds === 1 ? '' : 's'}; which of several ways is planted changes from mistake to mistake. The diagnosis gets the ` +
       'operands and the wrong output, nothing else. Then it gets right outputs and outputs with noise that no mistake makes, and must name nothing.',
     '',
     `${all.planted} planted: ${percent(all.first)} named first (${all.counts.first} alone, ${all.counts.tied} together with mistakes that give the same ` +
       `numbers to the bit, which the report says), ${all.counts.later} named later, ${all.counts.confused} confused, ${all.counts.missed} missed. ` +
       `${alarms.length} false alarms.`,
+    '',
+    'With `--last-bits 0.005` one result of 16 bits in 200 is one code off, as those of a kernel that adds in another order are; `--seeds` repeats everything with other data.',
     '',
     `Milliseconds are the median of a diagnosis (${machine}).`,
     '',

@@ -17,7 +17,7 @@ describe('every mistake of a matrix multiplication, planted', () => {
       console.log(`${campaign.op}: ${renderConfusion(confusion)}`);
       expect(falseAlarms).toEqual([]);
       expect(torn).toEqual([]);
-      expect(confusion.planted).toBeGreaterThan(60);
+      expect(confusion.planted).toBeGreaterThan(40);
       expect(confusion.first).toBeGreaterThanOrEqual(0.95);
     },
   );

@@ -20,7 +20,7 @@ describe('every mistake of a mixture of experts, planted', () => {
       console.log(`${campaign.op}: ${renderConfusion(confusion)}`);
       expect(falseAlarms).toEqual([]);
       expect(torn).toEqual([]);
-      expect(confusion.planted).toBeGreaterThan(60);
+      expect(confusion.planted).toBeGreaterThan(40);
       expect(confusion.first).toBeGreaterThanOrEqual(0.95);
     },
   );
